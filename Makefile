@@ -1,0 +1,37 @@
+# Each target is one plain command or a few; nobody needs make to work here.
+
+.PHONY: check test race fuzz bench up golden
+
+# A test that waits for real servers is bounded by this, per package.
+TIMEOUT ?= 15m
+# Packages tested at the same time; each may start servers of its own.
+PARALLEL ?= 2
+# What to test: make test PKG=./ingest/...
+PKG ?= ./...
+FUZZTIME ?= 30s
+
+check:
+	@unformatted="$$(gofmt -l .)"; test -z "$$unformatted" || { echo "gofmt -w these files:" >&2; echo "$$unformatted" >&2; exit 1; }
+	go vet ./...
+	go tool -modfile=tools.mod staticcheck ./...
+	@if command -v golangci-lint >/dev/null; then echo golangci-lint run; golangci-lint run; fi
+
+test:
+	bash deploy/test/install.sh
+	go test -race -timeout $(TIMEOUT) -p $(PARALLEL) $(PKG)
+
+race: test
+
+fuzz:
+	bash deploy/test/fuzz.sh $(FUZZTIME)
+
+# make bench ARGS=--json
+bench:
+	go run ./internal/bench $(ARGS)
+
+up:
+	docker compose up --build
+
+# Only packages that know the flag can take it.
+golden:
+	go test $$(grep -rlE --include='*_test.go' 'flag\.Bool\("update"' . | xargs -r -n1 dirname | sort -u) -update
