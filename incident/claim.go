@@ -102,6 +102,7 @@ const (
 	FlagSkewed       Flag = "skewed"         // began after its signal's receipt beyond the tolerance
 	FlagDateOnly     Flag = "date_only"      // no time of day was given
 	FlagAbout        Flag = "about"          // said to be approximate
+	FlagMonthFirst   Flag = "month_first"    // month before day, because the other order is no date
 	FlagFarPast      Flag = "far_past"       // stated more than seven days before its signal's receipt
 	FlagInconsistent Flag = "inconsistent"   // one observer's claims do not meet
 	FlagToldBefore   Flag = "told_before"    // a start claim begins after the incident was told
