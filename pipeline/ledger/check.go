@@ -1,0 +1,220 @@
+package ledger
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"fmt"
+
+	"github.com/ministryofjustice/incident-promptness/incident"
+)
+
+// A checker puts records into their places in the chain, one after the other,
+// and says which one does not fit.
+type checker struct {
+	head Head
+	// mark is the checkpoint, compared when the chain comes to it. N = 0
+	// compares nothing.
+	mark Checkpoint
+	// each is given every entry that fits.
+	each func(*record) error
+
+	// doubt holds an entry whose prev is not the hash of the one before: either
+	// may have been changed, and the entry after tells which.
+	doubt *record
+
+	covered covered
+	erased  map[incident.Pos]struct{}
+}
+
+// covered is the commitment to the signal at the position that is covered.
+type covered struct {
+	n      uint64
+	pos    incident.Pos
+	commit incident.Digest
+}
+
+func newChecker(mark Checkpoint, each func(*record) error) *checker {
+	return &checker{mark: mark, each: each, erased: map[incident.Pos]struct{}{}}
+}
+
+// take puts r into its place.
+func (c *checker) take(r *record) error {
+	if c.doubt != nil {
+		return c.blame(prevOf(r.line) == c.doubt.hash)
+	}
+	bad := func(err error) error {
+		return &RefusedError{Name: RefuseRecord, N: c.head.N + 1, Seq: r.seq, Err: err}
+	}
+	e := &r.entry
+	if r.err != nil {
+		return bad(r.err)
+	}
+	if e.N == c.head.N+1 && e.Prev != c.head.Hash {
+		c.doubt = r
+		return nil
+	}
+	if err := c.head.follows(e); err != nil {
+		return bad(err)
+	}
+	c.head.step(e, r.hash, r.seq)
+	if e.N == c.mark.N {
+		if err := c.compare(r); err != nil {
+			return err
+		}
+	}
+	if e.Signal != nil && e.Signal.Pos == e.Pos {
+		c.covered = covered{n: e.N, pos: e.Pos, commit: e.Signal.Commit}
+	}
+	if e.Note != nil && e.Note.Code == incident.NoteErased {
+		c.erased[incident.Pos{Seq: e.Note.Seq, Index: e.Note.Index}] = struct{}{}
+	}
+	if c.each != nil {
+		return c.each(r)
+	}
+	return nil
+}
+
+// compare compares the entry that the checkpoint names with the checkpoint.
+func (c *checker) compare(r *record) error {
+	differs := &RefusedError{Name: RefuseDiffers, N: r.entry.N, Seq: r.seq}
+	switch {
+	case r.hash != c.mark.Hash:
+		differs.What = fmt.Sprintf("hash is %s, the checkpoint says %s", r.hash, c.mark.Hash)
+	case r.seq != c.mark.Seq:
+		differs.What = fmt.Sprintf("the checkpoint says message %d", c.mark.Seq)
+	case !r.last:
+		differs.What = "the checkpoint stands in the middle of a step"
+	default:
+		return nil
+	}
+	return differs
+}
+
+// blame names the bad one of two entries that do not hang together: the first
+// if what comes after still vouches for the second.
+func (c *checker) blame(secondIsWhole bool) error {
+	e := &RefusedError{Name: RefuseRecord, N: c.head.N, Seq: c.head.Seq,
+		What: fmt.Sprintf("it was changed: its hash is %s, entry %d says %s", c.head.Hash, c.head.N+1, c.doubt.entry.Prev)}
+	if !secondIsWhole || c.head.N == 0 {
+		e.N, e.Seq = c.head.N+1, c.doubt.seq
+		e.What = fmt.Sprintf("it was changed: the hash of entry %d is %s, prev says %s", c.head.N, c.head.Hash, c.doubt.entry.Prev)
+	}
+	return e
+}
+
+// end settles what the last record left open, and compares the end of the
+// chain with the checkpoint.
+func (c *checker) end() error {
+	if c.doubt != nil {
+		if c.mark.N == c.doubt.entry.N {
+			return c.blame(c.doubt.hash == c.mark.Hash)
+		}
+		return c.blame(c.head.N == 0 || c.mark.N != c.head.N)
+	}
+	if c.head.N < c.mark.N {
+		return &RefusedError{Name: RefuseAhead, N: c.mark.N, Seq: c.mark.Seq,
+			What: fmt.Sprintf("the checkpoint names it, the record ends at entry %d", c.head.N)}
+	}
+	return nil
+}
+
+// vault checks the end of SIGNALS against the position that is covered.
+func (c *checker) vault(ctx context.Context, v Vault) error {
+	last, err := v.Last(ctx)
+	if err != nil {
+		return fmt.Errorf("read end of signals: %w", err)
+	}
+	if last.Less(c.head.Pos) {
+		return &RefusedError{Name: RefuseVault, N: c.head.N, Pos: c.head.Pos,
+			What: fmt.Sprintf("it is covered, and SIGNALS ends at %s", last)}
+	}
+	if _, ok := c.erased[c.covered.pos]; ok || c.covered.pos != c.head.Pos || c.covered.n == 0 {
+		return nil
+	}
+	return c.covered.check(ctx, v)
+}
+
+// check compares a signal with the commitment to it.
+func (c covered) check(ctx context.Context, v Vault) error {
+	s, err := v.Signal(ctx, c.pos)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil:
+		return &RefusedError{Name: RefuseNoSignal, N: c.n, Pos: c.pos, Err: err}
+	case s.Commit != c.commit:
+		return &RefusedError{Name: RefuseSignal, N: c.n, Pos: c.pos,
+			What: fmt.Sprintf("its bytes hash to %s, the record says %s", s.Commit, c.commit)}
+	default:
+		return nil
+	}
+}
+
+// state checks what the log says of itself and returns its last sequence.
+func state(ctx context.Context, log Log) (uint64, error) {
+	first, last, deleted, err := log.State(ctx)
+	switch {
+	case err != nil:
+		return 0, fmt.Errorf("read state of ledger: %w", err)
+	case last == 0:
+		return 0, nil
+	case first != 1:
+		return 0, &RefusedError{Name: RefuseFirst, Seq: first, What: "the record begins here, not with message 1"}
+	case deleted != 0:
+		return 0, &RefusedError{Name: RefuseDeleted, What: fmt.Sprintf("%d of %d messages", deleted, last)}
+	default:
+		return last, nil
+	}
+}
+
+// chain walks the whole log through c. The log said that it reaches last.
+func (c *checker) chain(ctx context.Context, log Log, last uint64, progress func(done, total uint64)) error {
+	next := uint64(1)
+	err := walk(ctx, log, 1, func(r *record) error {
+		if r.seq != next {
+			return &RefusedError{Name: RefuseDeleted, N: c.head.N + 1, Seq: next, What: fmt.Sprintf("message %d follows %d", r.seq, next-1)}
+		}
+		if err := c.take(r); err != nil {
+			return err
+		}
+		if r.last {
+			if next%progressEvery == 0 && progress != nil {
+				progress(next, max(last, next))
+			}
+			next++
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if err := c.end(); err != nil {
+		return err
+	}
+	if next <= last {
+		return &RefusedError{Name: RefuseDeleted, N: c.head.N + 1, Seq: next, What: fmt.Sprintf("the record can be read up to message %d of %d", next-1, last)}
+	}
+	if progress != nil {
+		progress(next-1, next-1)
+	}
+	return nil
+}
+
+// progressEvery is after how many messages progress is told.
+const progressEvery = 4096
+
+// prevOf returns the prev of a line by its place, for a line that may be
+// damaged elsewhere.
+func prevOf(line []byte) incident.Hash {
+	var h incident.Hash
+	const key = `,"prev":"`
+	i := bytes.Index(line, []byte(key))
+	if i < 0 || len(line) < i+len(key)+2*len(h) {
+		return h
+	}
+	if _, err := hex.Decode(h[:], line[i+len(key):i+len(key)+2*len(h)]); err != nil {
+		return incident.Hash{}
+	}
+	return h
+}

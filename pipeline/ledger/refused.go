@@ -1,0 +1,91 @@
+package ledger
+
+import (
+	"fmt"
+
+	"github.com/ministryofjustice/incident-promptness/incident"
+)
+
+// A Refusal names the reason for which a record is not worked with. Each is
+// accepted, if at all, under this name and never in passing.
+type Refusal string
+
+// The reasons, in the order in which they are looked for.
+const (
+	RefuseFirst     Refusal = "ledger_beginning_lost"  // the first message is not number 1
+	RefuseDeleted   Refusal = "ledger_messages_lost"   // messages in between are gone
+	RefuseMissing   Refusal = "checkpoint_missing"     // no whole checkpoint, and the record is not empty
+	RefuseAhead     Refusal = "checkpoint_ahead"       // the checkpoint names an entry after the last one
+	RefuseStale     Refusal = "checkpoint_stale"       // the checkpoint is more than one step behind
+	RefuseRecord    Refusal = "ledger_record_bad"      // an entry is damaged, or out of its place
+	RefuseDiffers   Refusal = "checkpoint_differs"     // the entry that the checkpoint names has another hash
+	RefuseVault     Refusal = "signals_end_lost"       // SIGNALS ends before the position covered
+	RefuseSignal    Refusal = "signal_changed"         // a signal does not hash to its commitment
+	RefuseNoSignal  Refusal = "signal_missing"         // a signal is gone, and no note says that it was erased
+	RefuseTwice     Refusal = "alert_told_twice"       // one alert was made more than once
+	RefuseReference Refusal = "ledger_reference_wrong" // an entry names one that is not what it should be
+)
+
+// Refusals lists every refusal.
+func Refusals() []Refusal {
+	return []Refusal{
+		RefuseFirst, RefuseDeleted, RefuseMissing, RefuseAhead, RefuseStale, RefuseRecord,
+		RefuseDiffers, RefuseVault, RefuseSignal, RefuseNoSignal, RefuseTwice, RefuseReference,
+	}
+}
+
+// A RefusedError says why the record is not worked with, and where.
+type RefusedError struct {
+	Name Refusal
+	N    uint64       // the entry concerned, 0 if none
+	Seq  uint64       // its message in LEDGER, 0 if not known
+	Pos  incident.Pos // the signal concerned, zero if none
+	What string
+	Err  error // the cause, if any
+}
+
+// Error names the reason, the place and what is wrong there.
+func (e *RefusedError) Error() string {
+	s := "check ledger: " + string(e.Name)
+	if e.N > 0 {
+		s += fmt.Sprintf(": entry %d", e.N)
+	}
+	if e.Seq > 0 {
+		s += fmt.Sprintf(" in message %d", e.Seq)
+	}
+	if !e.Pos.IsZero() {
+		s += fmt.Sprintf(": signal %s", e.Pos)
+	}
+	if e.What != "" {
+		s += ": " + e.What
+	}
+	if e.Err != nil {
+		s += ": " + e.Err.Error()
+	}
+	return s
+}
+
+// Unwrap returns the cause.
+func (e *RefusedError) Unwrap() error { return e.Err }
+
+// Hint says what an operator should do.
+func (e *RefusedError) Hint() string {
+	switch e.Name {
+	case RefuseFirst, RefuseDeleted, RefuseRecord, RefuseDiffers:
+		return "the stored record was damaged or changed: keep this directory as it is and restore store and checkpoint together from the last backup; promptness verify names the first bad record"
+	case RefuseAhead:
+		return "the end of the record is gone, an old backup was restored, or this is the wrong directory: bring back the store that belongs to this checkpoint"
+	case RefuseMissing:
+		return "the checkpoint file was lost or its path is wrong: bring back the file that belongs to this store"
+	case RefuseStale:
+		return "the checkpoint file is an old copy, or another program writes to this record: bring back the newest checkpoint, and let one process write"
+	case RefuseVault:
+		return "the end of SIGNALS is gone, so acknowledged signals are lost and their numbers would be used again: restore SIGNALS from a backup that reaches this position"
+	case RefuseSignal, RefuseNoSignal:
+		return "the bytes of a signal were damaged or deleted without an erased note: restore SIGNALS from a backup"
+	case RefuseTwice, RefuseReference:
+		return "the chain is whole but the program that wrote it was at fault: keep this directory as it is and report the fault with this line"
+	default:
+		return ""
+	}
+}

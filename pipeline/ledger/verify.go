@@ -1,0 +1,169 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ministryofjustice/incident-promptness/incident"
+)
+
+// A Report is what Verify found whole.
+type Report struct {
+	Entries  uint64        `json:"entries"`
+	Messages uint64        `json:"messages,omitempty"` // 0 for an export, which does not show them
+	Signals  uint64        `json:"signals,omitempty"`  // compared with their commitments
+	Erased   uint64        `json:"erased,omitempty"`
+	Alerts   uint64        `json:"alerts"` // made, each once
+	Head     incident.Hash `json:"head"`
+	From     time.Time     `json:"from,omitzero"`
+	Until    time.Time     `json:"until,omitzero"`
+	// Checkpoint is the entry that the checkpoint names. One step less than
+	// Entries is normal while the record is written to, and after a crash.
+	Checkpoint uint64 `json:"checkpoint,omitempty"`
+}
+
+// Verify reads the whole record and changes nothing. It checks what Open
+// checks, every signal against its commitment, and that no alert was told
+// twice; the first fault is returned as a *RefusedError that names the entry.
+// A vault of nil leaves the signals out. The record may grow meanwhile.
+func Verify(ctx context.Context, log Log, vault Vault, checkpointPath string, progress func(done, total uint64)) (Report, error) {
+	// Read in this order a checkpoint of a record that grows is never ahead of
+	// the end that is read after it.
+	mark, markErr := ReadCheckpoint(checkpointPath)
+	if markErr != nil && !errors.Is(markErr, ErrNoCheckpoint) {
+		return Report{}, markErr
+	}
+	last, err := state(ctx, log)
+	switch {
+	case err != nil:
+		return Report{}, err
+	case markErr != nil && last > 0:
+		return Report{}, &RefusedError{Name: RefuseMissing, What: fmt.Sprintf("%s has none, and the record has %d messages", checkpointPath, last), Err: markErr}
+	case last < mark.Seq:
+		return Report{}, ahead(mark, last)
+	}
+	// Read again after the end was: the writer is never more than one step
+	// past its checkpoint, however fast it goes.
+	newer := mark
+	if markErr == nil {
+		if newer, err = ReadCheckpoint(checkpointPath); err != nil {
+			return Report{}, err
+		}
+	}
+	v := newVerifier(vault)
+	check := newChecker(mark, func(r *record) error { return v.entry(ctx, r) })
+	if err := check.chain(ctx, log, last, progress); err != nil {
+		return v.report, err
+	}
+	v.report.Checkpoint = newer.N
+	if newer.Seq+1 < last {
+		return v.report, stale(newer, check.head)
+	}
+	if vault != nil {
+		if err := check.vault(ctx, vault); err != nil {
+			return v.report, err
+		}
+	}
+	v.report.Messages = check.head.Seq
+	return v.report, v.end()
+}
+
+// A verifier looks at what the chain alone does not say.
+type verifier struct {
+	vault  Vault // nil: the signals are left out
+	report Report
+	told   map[incident.AlertID]struct{}
+	rules  map[uint64]struct{} // numbers of the entries that hold rules
+	seen   incident.Pos        // of the signal that was looked at last
+	erased map[incident.Pos]struct{}
+	bad    map[incident.Pos]*RefusedError // not as committed, unless an erased note comes
+}
+
+// maxBad is how many signals may be gone before their notes are waited for no
+// longer: a vault that is lost as a whole must not fill the memory.
+const maxBad = 100_000
+
+func newVerifier(vault Vault) *verifier {
+	return &verifier{
+		vault:  vault,
+		told:   map[incident.AlertID]struct{}{},
+		rules:  map[uint64]struct{}{},
+		erased: map[incident.Pos]struct{}{},
+		bad:    map[incident.Pos]*RefusedError{},
+	}
+}
+
+// entry looks at an entry that stands in its place.
+func (v *verifier) entry(ctx context.Context, r *record) error {
+	e := &r.entry
+	v.report.Entries, v.report.Head, v.report.Until = e.N, r.hash, e.At
+	if e.N == 1 {
+		v.report.From = e.At
+	}
+	if e.Kind == incident.KindRules {
+		v.rules[e.N] = struct{}{}
+	}
+	if _, ok := v.rules[e.Rules]; !ok && e.Rules != 0 {
+		return &RefusedError{Name: RefuseReference, N: e.N, Seq: r.seq, What: fmt.Sprintf("entry %d, which it names, holds no rules", e.Rules)}
+	}
+	for _, a := range e.Alerts {
+		if a.State != incident.AlertActive {
+			continue
+		}
+		if _, ok := v.told[a.ID]; ok {
+			return &RefusedError{Name: RefuseTwice, N: e.N, Seq: r.seq, What: string(a.ID)}
+		}
+		v.told[a.ID] = struct{}{}
+		v.report.Alerts++
+	}
+	if e.Note != nil && e.Note.Code == incident.NoteErased {
+		pos := incident.Pos{Seq: e.Note.Seq, Index: e.Note.Index}
+		v.erased[pos] = struct{}{}
+		delete(v.bad, pos)
+		v.report.Erased++
+	}
+	return v.signal(ctx, r)
+}
+
+// signal compares the signal that e names with its commitment. A signal speaks
+// of many incidents in as many entries: it is looked at once.
+func (v *verifier) signal(ctx context.Context, r *record) error {
+	s := r.entry.Signal
+	if v.vault == nil || s == nil || s.Pos == v.seen {
+		return nil
+	}
+	v.seen = s.Pos
+	if _, ok := v.erased[s.Pos]; ok {
+		return nil
+	}
+	err := covered{n: r.entry.N, pos: s.Pos, commit: s.Commit}.check(ctx, v.vault)
+	bad, ok := errors.AsType[*RefusedError](err)
+	if !ok {
+		if err == nil {
+			v.report.Signals++
+		}
+		return err
+	}
+	bad.Seq = r.seq
+	v.bad[s.Pos] = bad
+	if len(v.bad) > maxBad {
+		return v.end()
+	}
+	return nil
+}
+
+// end returns the first signal that is not as committed.
+func (v *verifier) end() error {
+	var first *RefusedError
+	for _, bad := range v.bad {
+		if first == nil || bad.N < first.N {
+			first = bad
+		}
+	}
+	if first == nil {
+		return nil
+	}
+	return first
+}

@@ -1,0 +1,137 @@
+package ledger
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"runtime"
+	"sync"
+
+	"github.com/ministryofjustice/incident-promptness/incident"
+)
+
+// A record is one line as it was read: decoded and hashed, not yet put into
+// its place in the chain.
+type record struct {
+	seq   uint64
+	last  bool // of its message
+	line  []byte
+	hash  incident.Hash
+	entry incident.Entry
+	err   error // why it could not be decoded; entry is then zero
+}
+
+const (
+	chunkBytes    = 256 << 10 // a chunk is decoded by one worker: large enough to make its hand-over cheap
+	chunkMessages = 512
+)
+
+// A chunk is a run of messages on its way from the log to the reader.
+type chunk struct {
+	seqs    []uint64
+	bodies  [][]byte
+	size    int
+	records []record
+	done    chan struct{}
+}
+
+// errStop ends a reading that has what it wanted.
+var errStop = errors.New("stop reading")
+
+// walk reads every message of log from sequence from on, decodes and hashes
+// with all processors, and yields the records one by one in their order. It
+// returns the first error of the log or of yield; errStop ends it without one.
+func walk(ctx context.Context, log Log, from uint64, yield func(*record) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	workers := runtime.GOMAXPROCS(0)
+	work := make(chan *chunk)
+	order := make(chan *chunk, 2*workers) // bounds what is read ahead
+	var readErr error
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer cancel()
+	for range workers {
+		wg.Go(func() {
+			for c := range work {
+				c.decode()
+				close(c.done)
+			}
+		})
+	}
+	wg.Go(func() {
+		defer close(order)
+		defer close(work)
+		readErr = read(ctx, log, from, order, work)
+	})
+	for c := range order {
+		select {
+		case <-c.done:
+		case <-ctx.Done():
+			// The reader ends too; its error is the better one, after order is
+			// closed. A chunk that no worker took never gets done.
+			continue
+		}
+		for i := range c.records {
+			if err := yield(&c.records[i]); errors.Is(err, errStop) {
+				return nil
+			} else if err != nil {
+				return err
+			}
+		}
+	}
+	if readErr == nil {
+		readErr = ctx.Err()
+	}
+	return readErr
+}
+
+// read cuts the log into chunks and hands each to a worker, and in its order to
+// whoever waits for the records.
+func read(ctx context.Context, log Log, from uint64, order, work chan<- *chunk) error {
+	c := &chunk{}
+	flush := func() error {
+		if len(c.bodies) == 0 {
+			return nil
+		}
+		c.done = make(chan struct{})
+		for _, ch := range []chan<- *chunk{order, work} {
+			select {
+			case ch <- c:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		c = &chunk{}
+		return nil
+	}
+	err := log.Messages(ctx, from, func(seq uint64, body []byte) error {
+		c.seqs, c.bodies, c.size = append(c.seqs, seq), append(c.bodies, body), c.size+len(body)
+		if c.size >= chunkBytes || len(c.bodies) >= chunkMessages {
+			return flush()
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return flush()
+}
+
+// decode reads the records of c's messages.
+func (c *chunk) decode() {
+	c.records = make([]record, 0, len(c.bodies))
+	for i, body := range c.bodies {
+		for rest, more := body, true; more; {
+			var line []byte
+			line, rest, more = bytes.Cut(rest, []byte{'\n'})
+			r := record{seq: c.seqs[i], last: !more, line: line, hash: incident.HashOf(line)}
+			r.entry, r.err = Decode(line)
+			if len(body) > MaxBody && r.err == nil {
+				r.err = errTooLong
+			}
+			c.records = append(c.records, r)
+		}
+	}
+}
+
+var errTooLong = errors.New("its message is longer than 512 KiB")

@@ -1,0 +1,109 @@
+package ledger_test
+
+import (
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ministryofjustice/incident-promptness/incident"
+	"github.com/ministryofjustice/incident-promptness/pipeline/ledger"
+	"github.com/ministryofjustice/incident-promptness/pipeline/ledger/ledgertest"
+)
+
+// A world is a store, a vault and a checkpoint file that outlive the writer.
+type world struct {
+	log   *ledgertest.Memory
+	vault *ledgertest.Vault
+	path  string
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	return &world{
+		log:   &ledgertest.Memory{},
+		vault: &ledgertest.Vault{},
+		path:  filepath.Join(t.TempDir(), "checkpoint"),
+	}
+}
+
+func (w *world) open(t *testing.T) (*ledger.Writer, []incident.Entry, error) {
+	t.Helper()
+	var got []incident.Entry
+	wr, err := ledger.Open(t.Context(), ledger.Options{
+		Log: w.log, Vault: w.vault, Checkpoint: w.path,
+		Each: func(e incident.Entry) error { got = append(got, e); return nil },
+	})
+	if wr != nil {
+		t.Cleanup(func() { wr.Close() })
+	}
+	return wr, got, err
+}
+
+func (w *world) mustOpen(t *testing.T) *ledger.Writer {
+	t.Helper()
+	wr, _, err := w.open(t)
+	if err != nil {
+		t.Fatalf("Open = %v", err)
+	}
+	return wr
+}
+
+var start = time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)
+
+// next returns count entries, each of one signal, that go on after the writer's head.
+func (w *world) next(wr *ledger.Writer, count int) []incident.Entry {
+	n, _, seq := wr.Head()
+	entries := make([]incident.Entry, count)
+	for i := range entries {
+		pos := incident.Pos{Seq: seq + 1, Index: i}
+		s := incident.Stored{Pos: pos, Commit: incident.Digest{byte(seq), byte(i), 1}}
+		w.vault.Put(s)
+		entries[i] = incident.Entry{
+			N: n + 1 + uint64(i), At: start.Add(time.Duration(n) * time.Second), Pos: pos,
+			Kind: incident.KindIgnored, Why: incident.WhyNotIncident,
+			Signal: &incident.SignalRecord{
+				Mark: incident.Mark{1}, Commit: s.Commit, Pos: pos, Source: "desk",
+				Channel: incident.ChannelManual, Received: start, Receipt: start, Interpreter: "manual/1",
+			},
+		}
+	}
+	return entries
+}
+
+func TestWhatIsCommittedIsReadBack(t *testing.T) {
+	w := newWorld(t)
+	wr := w.mustOpen(t)
+	var want []incident.Entry
+	for step := range 100 {
+		entries := w.next(wr, 1+step%3)
+		if err := wr.Commit(t.Context(), entries); err != nil {
+			t.Fatal(err)
+		}
+		want = append(want, entries...)
+	}
+	for _, from := range []uint64{0, 1, 2, 64, 65, 100, uint64(len(want)), uint64(len(want)) + 1} {
+		got := []incident.Entry{}
+		for e, err := range wr.Entries(t.Context(), from) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, e)
+		}
+		if diff := cmp.Diff(want[max(from, 1)-1:], got); diff != "" {
+			t.Errorf("Entries(%d): -want +got\n%s", from, diff)
+		}
+	}
+	_, got, err := w.open(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("Open: -want +got\n%s", diff)
+	}
+	report, err := ledger.Verify(t.Context(), w.log, w.vault, w.path, nil)
+	if err != nil || report.Entries != uint64(len(want)) || report.Messages != 100 || report.Signals != uint64(len(want)) {
+		t.Errorf("Verify = %+v, %v", report, err)
+	}
+}
