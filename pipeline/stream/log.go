@@ -1,0 +1,157 @@
+package stream
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// A Log is the LEDGER stream as its one writer uses it. Append is called from
+// one goroutine at a time; the rest from any.
+type Log struct {
+	store *Store
+	pub   publisher
+	// at returns the body of message seq; jetstream.ErrMsgNotFound where there
+	// is none.
+	at func(ctx context.Context, seq uint64) ([]byte, error)
+}
+
+// Ledger returns the log of the record.
+func (s *Store) Ledger() *Log {
+	return &Log{
+		store: s,
+		pub:   wire{s.nc, s.cfg.Timeout},
+		at: func(ctx context.Context, seq uint64) ([]byte, error) {
+			m, err := s.message(ctx, s.ledger, seq)
+			if err != nil {
+				return nil, err
+			}
+			return m.Data, nil
+		},
+	}
+}
+
+// Append stores body as one message, at most 512 KiB, if the log ends at message
+// fence; it then stands at fence+1. It returns nil when body stands there and
+// would survive a power cut, however many tries that took.
+//
+// ErrFenced: something else stands there, and nothing of body is stored.
+// ErrFull and [WriteError]: nothing of body is stored. [FaultError]: the log has
+// lost messages. [UnknownOutcomeError]: ctx ended before it was known. After any
+// of them the caller rebuilds from the log; there is no time-out but that of ctx.
+func (l *Log) Append(ctx context.Context, body []byte, fence uint64) error {
+	if len(body) == 0 || len(body) > MaxFrameBytes {
+		return fmt.Errorf("append to the ledger: body of %d bytes: must be 1 to %d", len(body), MaxFrameBytes)
+	}
+	name := l.store.names.ledger
+	if room := l.store.hooks.Room; room != nil {
+		if err := room(); err != nil {
+			return err
+		}
+	}
+	m := &nats.Msg{
+		Subject: l.store.names.ledgerSubject,
+		Data:    body,
+		Header:  nats.Header{jetstream.ExpectedLastSeqHeader: {strconv.FormatUint(fence, 10)}},
+	}
+	unknown := false // an earlier try may be stored, or land later
+	for try := 1; ; try++ {
+		seq, err := l.pub.publish(ctx, m)
+		if err == nil {
+			if seq != fence+1 {
+				return &FaultError{Fence: fence, Err: fmt.Errorf("stored as message %d", seq)}
+			}
+			return nil
+		}
+		switch outcomeOf(err) {
+		case outcomeRefused:
+			if fenced(err) {
+				done, err := l.compare(ctx, body, fence, err)
+				if done {
+					return err
+				}
+				break
+			}
+			if !unknown {
+				return refusal(name, err)
+			}
+			// The refusal is of this try; an earlier one may have been stored
+			// and be what filled the stream.
+			done, cmp := l.compare(ctx, body, fence, err)
+			if done {
+				if _, absent := errors.AsType[*FaultError](cmp); absent {
+					return refusal(name, err)
+				}
+				return cmp
+			}
+		case outcomeUnknown:
+			unknown = true
+		case outcomeNotSent:
+		}
+		if !wait(ctx, pause(try)) {
+			if !unknown && outcomeOf(err) == outcomeNotSent {
+				return &UnavailableError{Stream: name, Err: err}
+			}
+			return &UnknownOutcomeError{Fence: fence, Err: err}
+		}
+	}
+}
+
+// fenced reports whether err says that the log does not end at the fence.
+func fenced(err error) bool {
+	api, ok := errors.AsType[*jetstream.APIError](err)
+	return ok && (api.ErrorCode == codeWrongLast || api.ErrorCode == codeWrongLastBusy)
+}
+
+// compare looks at what stands after the fence once the server has refused it:
+// our own bytes are an earlier try that was stored. It reports whether it knows;
+// if not, ctx ended.
+func (l *Log) compare(ctx context.Context, body []byte, fence uint64, cause error) (done bool, _ error) {
+	for try := 1; ; try++ {
+		got, err := l.at(ctx, fence+1)
+		switch {
+		case err == nil && bytes.Equal(got, body):
+			return true, nil
+		case err == nil:
+			return true, &FencedError{Fence: fence}
+		case errors.Is(err, jetstream.ErrMsgNotFound):
+			return true, &FaultError{Fence: fence, Err: cause}
+		}
+		if !wait(ctx, pause(try)) {
+			return false, nil
+		}
+	}
+}
+
+// Messages yields the body of every message from sequence from (0 is 1) to the
+// present end, in order and without gaps, else a [GapError]. A from beyond the
+// message after the last is a [ShortError]. It stops at the first error of yield
+// and returns it. The body belongs to yield.
+func (l *Log) Messages(ctx context.Context, from uint64, yield func(seq uint64, body []byte) error) error {
+	return l.store.each(ctx, l.store.ledger, from, yield)
+}
+
+// State returns the first and the last sequence of the log and how many messages
+// between them are missing. An empty log has first 1 and last 0.
+func (l *Log) State(ctx context.Context) (first, last uint64, deleted int, err error) {
+	st, err := l.store.state(ctx, l.store.ledger)
+	if err != nil {
+		return 0, 0, 0, err
+	}
+	if st.LastSeq == 0 {
+		return 1, 0, 0, nil
+	}
+	// The server counts what it knows to be deleted; a lost block may show only
+	// in the numbers.
+	missing := st.LastSeq - st.FirstSeq + 1 - st.Msgs
+	return st.FirstSeq, st.LastSeq, max(st.NumDeleted, int(missing)), nil
+}
+
+// timesMiB is n in whole MiB, rounded up, as a factor of a duration.
+func timesMiB(n int) time.Duration { return time.Duration((n + 1<<20 - 1) >> 20) }

@@ -1,0 +1,229 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+)
+
+// A Server is the nats-server in this process. It listens on no socket; whoever
+// wants to reach it connects through [Server.Connect].
+type Server struct {
+	cfg  Config
+	log  *slog.Logger
+	lock *os.File
+
+	mu    sync.Mutex
+	cur   *server.Server // nil while it restarts and after Close
+	conns []*nats.Conn
+}
+
+// Start starts the server on cfg.Dir and returns when it takes messages. It
+// fails if another process uses the directory.
+func Start(ctx context.Context, cfg Config, log *slog.Logger) (*Server, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("start store: %w", err)
+	}
+	if cfg.Dir == "" {
+		return nil, errors.New("start store: dir: must be set")
+	}
+	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("start store: %w", err)
+	}
+	lock, err := lockDir(cfg.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("start store: %w", err)
+	}
+	s := &Server{cfg: cfg, log: log, lock: lock}
+	if s.cur, err = s.boot(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("start store in %s: %w", cfg.Dir, err), lock.Close())
+	}
+	return s, nil
+}
+
+// lockDir keeps a second process out: two servers on one directory destroy it,
+// and nats-server does not look. The lock ends with the process, however it ends.
+func lockDir(dir string) (*os.File, error) {
+	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return nil, errors.Join(&InUseError{Dir: dir}, f.Close())
+	}
+	return f, nil
+}
+
+// An InUseError reports a store directory that another process uses.
+type InUseError struct{ Dir string }
+
+func (e *InUseError) Error() string { return fmt.Sprintf("lock %s: another process uses it", e.Dir) }
+
+// Hint says what to do.
+func (e *InUseError) Hint() string {
+	return "stop the other promptness, or give this one its own directory"
+}
+
+// boot starts a server and waits until JetStream answers.
+func (s *Server) boot(ctx context.Context) (*server.Server, error) {
+	srv, err := server.NewServer(&server.Options{
+		ServerName:        "promptness",
+		DontListen:        true,
+		JetStream:         true,
+		StoreDir:          s.cfg.Dir,
+		SyncAlways:        true,
+		JetStreamMaxStore: int64(s.cfg.MaxBytes.sum() + 64*MiB),
+		// Consumers of readers are kept in memory; they hold no messages.
+		JetStreamMaxMemory: int64(64 * MiB),
+		NoSigs:             true,
+	})
+	if err != nil {
+		return nil, err
+	}
+	srv.SetLogger(serverLog{s.log}, false, false)
+	srv.Start()
+	// Longer than 25 ms and the server sleeps so long between two looks.
+	for !srv.ReadyForConnections(20 * time.Millisecond) {
+		if !wait(ctx, 5*time.Millisecond) {
+			srv.Shutdown()
+			srv.WaitForShutdown()
+			return nil, ctx.Err()
+		}
+	}
+	if !srv.JetStreamEnabled() {
+		srv.Shutdown()
+		srv.WaitForShutdown()
+		return nil, errors.New("jetstream did not start; its reason is in the log")
+	}
+	return srv, nil
+}
+
+// InProcessConn returns a connection to the server that runs now. It is asked
+// at each reconnect, so clients outlive a restart.
+func (s *Server) InProcessConn() (net.Conn, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cur == nil {
+		return nil, errors.New("connect to the store: it is not running")
+	}
+	return s.cur.InProcessConn()
+}
+
+// Connect returns a connection that lives until [Server.Close].
+func (s *Server) Connect(name string) (*nats.Conn, error) {
+	nc, err := nats.Connect("", append(ConnOptions(name), nats.InProcessServer(s))...)
+	if err != nil {
+		return nil, fmt.Errorf("connect to the store: %w", err)
+	}
+	s.mu.Lock()
+	s.conns = append(s.conns, nc)
+	s.mu.Unlock()
+	return nc, nil
+}
+
+// Restart stops the server and starts it again under its living clients. After
+// a write error a stream takes nothing until then.
+func (s *Server) Restart(ctx context.Context) error {
+	s.mu.Lock()
+	old := s.cur
+	s.cur = nil
+	s.mu.Unlock()
+	if old == nil {
+		return errors.New("restart store: it is not running")
+	}
+	old.Shutdown()
+	old.WaitForShutdown()
+	srv, err := s.boot(ctx)
+	if err != nil {
+		return fmt.Errorf("restart store in %s: %w", s.cfg.Dir, err)
+	}
+	s.mu.Lock()
+	s.cur = srv
+	s.mu.Unlock()
+	return nil
+}
+
+// Health returns nil when the server and all its streams can be written, so far
+// as the server knows: it names write errors, and says nothing of lost bytes.
+func (s *Server) Health() error {
+	s.mu.Lock()
+	cur := s.cur
+	s.mu.Unlock()
+	if cur == nil {
+		return errors.New("check store: it is not running")
+	}
+	if h := cur.Healthz(&server.HealthzOptions{}); h.Error != "" {
+		return fmt.Errorf("check store: %s", h.Error)
+	}
+	return nil
+}
+
+// Room returns a [FullError] when less than the configured space is free on the
+// disk. It asks the file system each time.
+func (s *Server) Room() error {
+	if s.cfg.MinFree == 0 {
+		return nil
+	}
+	free, err := FreeBytes(s.cfg.Dir)
+	if err != nil {
+		return fmt.Errorf("ask for free space: %w", err)
+	}
+	if free < s.cfg.MinFree {
+		return &FullError{Stream: s.cfg.Dir, Err: fmt.Errorf("%d bytes are free, %s must stay free", free, s.cfg.MinFree)}
+	}
+	return nil
+}
+
+// Close closes the connections that [Server.Connect] gave, once what they sent
+// is out, stops the server and waits until its files are closed. A second call
+// does nothing.
+func (s *Server) Close() error {
+	s.mu.Lock()
+	cur, conns := s.cur, s.conns
+	s.cur, s.conns = nil, nil
+	s.mu.Unlock()
+	for _, nc := range conns {
+		// Requests are answered or given up by now; this only empties the pipe.
+		_ = nc.FlushTimeout(time.Second)
+		nc.Close()
+	}
+	if cur != nil {
+		cur.Shutdown()
+		cur.WaitForShutdown()
+	}
+	if s.lock == nil {
+		return nil
+	}
+	err := s.lock.Close()
+	s.lock = nil
+	return err
+}
+
+// serverLog passes on what the server says of trouble. The server knows no
+// signal; its text names streams, files and errors.
+type serverLog struct{ log *slog.Logger }
+
+func (l serverLog) Noticef(string, ...any) {}
+func (l serverLog) Debugf(string, ...any)  {}
+func (l serverLog) Tracef(string, ...any)  {}
+func (l serverLog) Warnf(format string, a ...any) {
+	l.log.Warn("store server warns", "text", fmt.Sprintf(format, a...))
+}
+
+func (l serverLog) Errorf(format string, a ...any) {
+	l.log.Error("store server reports an error", "text", fmt.Sprintf(format, a...))
+}
+
+func (l serverLog) Fatalf(format string, a ...any) {
+	l.log.Error("store server cannot go on", "text", fmt.Sprintf(format, a...))
+}
