@@ -114,6 +114,7 @@ const (
 	FlagInternalDate Flag = "by_internaldate" // the receipt is IMAP INTERNALDATE, no trusted Received header
 	FlagReceivedHop  Flag = "by_received"     // the receipt is the topmost Received header of a trusted host
 	FlagAutomatic    Flag = "automatic"       // sent by a machine, not a person
+	FlagUnreadTime   Flag = "time_unread"     // a machine's time stood there and could not be read
 )
 
 // FarPast is how long before its signal's receipt a stated time may lie before

@@ -120,6 +120,7 @@ const (
 	WhyMalformed     Why = "malformed"
 	WhyTooLarge      Why = "too_large"
 	WhyTooManyParts  Why = "too_many_parts"
+	WhyTruncated     Why = "truncated" // the sender says that it left something out
 	WhyTooDeep       Why = "too_deep"
 	WhyUnreadable    Why = "unreadable_encoding"
 	WhyEncrypted     Why = "encrypted"
