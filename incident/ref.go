@@ -70,3 +70,17 @@ func FindRefs(text string) []Ref {
 	}
 	return refs
 }
+
+// Number returns the number of the incident's first entry, or false where r is
+// no valid reference.
+func (r Ref) Number() (uint64, bool) {
+	m := refPattern.FindStringSubmatch(string(r))
+	if m == nil {
+		return 0, false
+	}
+	var n uint64
+	for _, c := range []byte(m[1]) {
+		n = n<<5 | uint64(strings.IndexByte(refDigits, c))
+	}
+	return n, true
+}

@@ -351,3 +351,23 @@ func (t *Time) perObserver(claims []weighed) []weighed {
 	}
 	return out
 }
+
+// After returns the view of what was recorded after entry n.
+func (v *View) After(n uint64) *View {
+	var later []Member
+	for _, m := range v.members {
+		if m.N > n {
+			later = append(later, m)
+		}
+	}
+	return NewView(later, v.skip)
+}
+
+// Pending reports whether no person has accepted or rejected the claim c of m.
+func (v *View) Pending(m *Member, c SealedClaim) bool {
+	_, accepted := v.accepted[claimOf{m.N, c.Milestone}]
+	return !accepted && !v.rejected[claimOf{m.N, c.Milestone}] && !v.rejected[claimOf{m.N, ""}] && v.counts(m)
+}
+
+// Counts reports whether m is not withdrawn.
+func (v *View) Counts(m *Member) bool { return v.counts(m) }
