@@ -1,0 +1,256 @@
+package alerting
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/ministryofjustice/incident-promptness/incident"
+	"github.com/ministryofjustice/incident-promptness/internal/outbound"
+)
+
+// A lane is what is known of one channel. It belongs to Run.
+type lane struct {
+	name  string
+	level Level // or nil
+	edge  Edge  // or nil
+	wake  chan struct{}
+
+	// joined is the number of the last entry that was known when the channel
+	// was new; known whether that is on record.
+	joined uint64
+	known  bool
+	told   map[incident.AlertID]*told
+	// owed holds the ids of what the channel is owed, queue the same in the
+	// order in which it is told, and ids that are not owed any more.
+	owed  map[incident.AlertID]bool
+	queue []incident.AlertID
+}
+
+// told is what a channel was told of one alert.
+type told struct {
+	state incident.AlertState // that was accepted last, or ""
+	at    time.Time           // when it was accepted
+
+	trying  incident.AlertState // that was attempted since
+	attempt int                 // number of the last attempt of trying
+	open    bool                // that attempt is begun and not finished
+	unknown bool                // one of these attempts may have been accepted
+}
+
+func newLane(name string, level Level, edge Edge) *lane {
+	return &lane{
+		name:  name,
+		level: level,
+		edge:  edge,
+		wake:  make(chan struct{}, 1),
+		told:  map[incident.AlertID]*told{},
+		owed:  map[incident.AlertID]bool{},
+	}
+}
+
+func byAge(a, b *alert) int { return cmp.Or(cmp.Compare(a.entry, b.entry), cmp.Compare(a.ID, b.ID)) }
+
+func (l *lane) of(id incident.AlertID) *told {
+	t := l.told[id]
+	if t == nil {
+		t = &told{}
+		l.told[id] = t
+	}
+	return t
+}
+
+// recall takes up what the record of deliveries says.
+func (l *lane) recall(b *book, d Delivery) {
+	if d.Phase == Joined {
+		if !l.known {
+			l.joined, l.known = d.Entry, true
+		}
+		return
+	}
+	if b.alerts[d.Alert] == nil {
+		return // it was settled long ago, or the record knows it no more
+	}
+	t := l.of(d.Alert)
+	if t.trying != d.State {
+		t.trying, t.attempt, t.open, t.unknown = d.State, 0, false, false
+	}
+	t.attempt = max(t.attempt, d.Attempt)
+	switch {
+	case d.Phase == Begun:
+		t.open = true
+	case d.Outcome == outbound.Accepted:
+		t.accept(d.State, d.At)
+	default:
+		t.open = false
+		t.unknown = t.unknown || d.Outcome == outbound.Unknown
+	}
+}
+
+func (t *told) accept(s incident.AlertState, at time.Time) {
+	if t.state != s {
+		t.state, t.at = s, at
+	}
+	t.trying, t.attempt, t.open, t.unknown = "", 0, false, false
+}
+
+// loose returns what has to be written before the channel is told anything:
+// that it is new, at the given entry, and that attempts were cut by a crash.
+func (l *lane) loose(at uint64, now time.Time) []Delivery {
+	var ds []Delivery
+	if !l.known {
+		ds = append(ds, Delivery{V: DeliveryVersion, Channel: l.name, Phase: Joined, At: now, Entry: at})
+		l.joined, l.known = at, true
+	}
+	for id, t := range l.told {
+		if !t.open {
+			continue
+		}
+		t.open, t.unknown = false, true
+		ds = append(ds, Delivery{
+			V: DeliveryVersion, Channel: l.name, Alert: id, State: t.trying, Phase: Finished,
+			Outcome: outbound.Unknown, Code: outbound.Interrupted, At: now, Attempt: t.attempt,
+		})
+	}
+	slices.SortFunc(ds, func(a, b Delivery) int { return cmp.Compare(a.Alert, b.Alert) })
+	return ds
+}
+
+// owes reports whether the channel has yet to accept the state of a.
+func (l *lane) owes(a *alert) bool {
+	t := l.told[a.ID]
+	switch {
+	case t != nil:
+		return t.state != a.State
+	case a.Active():
+		return true
+	default:
+		return a.entry > l.joined
+	}
+}
+
+// owe notes that a changed.
+func (l *lane) owe(a *alert) {
+	if !l.owes(a) {
+		delete(l.owed, a.ID)
+		return
+	}
+	if !l.owed[a.ID] {
+		l.owed[a.ID] = true
+		l.queue = append(l.queue, a.ID)
+	}
+	select {
+	case l.wake <- struct{}{}:
+	default: // it is awake, or will be
+	}
+}
+
+// needs reports whether a, which has ended, is still owed or repeated.
+func (l *lane) needs(a *alert, now time.Time) bool {
+	if l.owes(a) {
+		return true
+	}
+	t := l.told[a.ID]
+	return l.level != nil && t != nil && now.Sub(t.at) < repeatEnd
+}
+
+// repeatEnd is how long the end of an alert is told again: Alertmanager's
+// documents ask for up to five minutes (docs/alerts_api.md).
+const repeatEnd = 5 * time.Minute
+
+// A job is one alert in one state, to be told.
+type job struct {
+	incident.Alert
+	attempt int
+	owed    bool // else it is a repetition
+	again   bool // an earlier attempt may have been accepted
+}
+
+func (l *lane) job(a *alert) job {
+	j := job{Alert: a.Alert, owed: l.owed[a.ID], attempt: 1}
+	if t := l.told[a.ID]; t != nil && t.trying == a.State {
+		j.attempt, j.again = t.attempt+1, t.unknown
+	}
+	return j
+}
+
+// batch returns what a level channel is told next: what it is owed and, if all
+// is set, what is repeated. Of alerts with one name, of which there are several
+// if it fired again, the first that is owed comes alone, so that a receiver to
+// whom they are one sees it end and fire again.
+func (l *lane) batch(b *book, all bool, now time.Time) []job {
+	var jobs []job
+	byName := map[string]int{}
+	queue := l.queue[:0]
+	for _, id := range l.queue {
+		a := b.alerts[id]
+		if !l.owed[id] || a == nil {
+			continue
+		}
+		queue = append(queue, id)
+		i, seen := byName[a.Name()]
+		switch {
+		case !seen:
+			byName[a.Name()] = len(jobs)
+			jobs = append(jobs, l.job(a))
+		case a.G < jobs[i].G:
+			jobs[i] = l.job(a)
+		}
+	}
+	l.queue = queue
+	if !all {
+		return jobs
+	}
+	for id, a := range b.alerts {
+		t := l.told[id]
+		if l.owed[id] || t == nil || t.state != a.State {
+			continue
+		}
+		if _, seen := byName[a.Name()]; seen || b.firedAgain(a) {
+			continue
+		}
+		lapsed := a.Active() && !a.Ended.IsZero() && now.Sub(a.Ended) >= repeatEnd
+		if lapsed || !a.Active() && now.Sub(t.at) >= repeatEnd {
+			continue
+		}
+		jobs = append(jobs, l.job(a))
+	}
+	return jobs
+}
+
+// next takes what an edge channel is told next off the queue.
+func (l *lane) next(b *book) (job, bool) {
+	for len(l.queue) > 0 {
+		id := l.queue[0]
+		l.queue = l.queue[1:]
+		if a := b.alerts[id]; a != nil && l.owed[id] {
+			return l.job(a), true
+		}
+	}
+	return job{}, false
+}
+
+// settle notes the outcome of an attempt.
+func (l *lane) settle(b *book, j job, outcome outbound.Outcome, now time.Time) {
+	if !j.owed {
+		return
+	}
+	t := l.of(j.ID)
+	if outcome == outbound.Accepted {
+		t.accept(j.State, now)
+	} else {
+		if t.trying != j.State {
+			t.unknown = false
+		}
+		t.trying, t.attempt = j.State, j.attempt
+		t.unknown = t.unknown || outcome == outbound.Unknown
+	}
+	delete(l.owed, j.ID)
+	if l.level != nil {
+		l.queue = slices.DeleteFunc(l.queue, func(id incident.AlertID) bool { return id == j.ID })
+	}
+	if a := b.alerts[j.ID]; a != nil && l.owes(a) {
+		l.owed[j.ID] = true
+		l.queue = append(l.queue, j.ID)
+	}
+}
