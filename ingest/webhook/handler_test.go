@@ -1,0 +1,609 @@
+package webhook_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/ministryofjustice/incident-promptness/incident"
+	"github.com/ministryofjustice/incident-promptness/ingest"
+	"github.com/ministryofjustice/incident-promptness/ingest/webhook"
+)
+
+const (
+	token    = "0123456789abcdef0123456789abcdef"
+	newToken = "fedcba9876543210fedcba9876543210"
+)
+
+// memory is a Sink in memory, as the vault behaves: a known id is a repeat.
+type memory struct {
+	mu     sync.Mutex
+	stored []incident.Signal
+	fail   error // before storing
+	lose   error // after storing: the answer is lost
+}
+
+var _ ingest.Sink = (*memory)(nil)
+
+func (m *memory) Put(ctx context.Context, s incident.Signal) (incident.Receipt, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.fail != nil {
+		return incident.Receipt{}, m.fail
+	}
+	for i, known := range m.stored {
+		if known.ID == s.ID {
+			return incident.Receipt{Pos: incident.Pos{Seq: uint64(i + 1)}, Repeat: true}, nil
+		}
+	}
+	m.stored = append(m.stored, s)
+	if m.lose != nil {
+		return incident.Receipt{}, m.lose
+	}
+	return incident.Receipt{Pos: incident.Pos{Seq: uint64(len(m.stored))}}, ctx.Err()
+}
+
+func (m *memory) all() []incident.Signal {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return append([]incident.Signal(nil), m.stored...)
+}
+
+// file writes a secret file that only its owner can read.
+func file(t testing.TB, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func bearer(t testing.TB) webhook.Config {
+	return webhook.Config{
+		Source: ingest.Source{Name: "siem"},
+		Kind:   webhook.KindAlertmanager,
+		Auth:   webhook.Auth{Kind: webhook.AuthBearer, TokenFile: file(t, token+"\n")},
+	}
+}
+
+type world struct {
+	sink *memory
+	reg  *prometheus.Registry
+	log  *bytes.Buffer
+	srv  *httptest.Server
+}
+
+func serve(t testing.TB, sources ...webhook.Config) *world {
+	t.Helper()
+	w := &world{sink: &memory{}, reg: prometheus.NewRegistry(), log: &bytes.Buffer{}}
+	if err := webhook.Validate(sources, "127.0.0.1:8080", nil); err != nil {
+		t.Fatal(err)
+	}
+	h, err := webhook.NewHandler(sources, w.sink, slog.New(slog.NewJSONHandler(w.log, nil)), w.reg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle(webhook.Path, h)
+	w.srv = httptest.NewServer(mux)
+	t.Cleanup(w.srv.Close)
+	return w
+}
+
+type answer struct {
+	Status  int
+	Body    string
+	Headers http.Header
+}
+
+// send makes a request to path. header is "Name: value" lines.
+func (w *world) send(t testing.TB, method, path string, body io.Reader, header ...string) answer {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, w.srv.URL+path, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, h := range header {
+		name, value, _ := strings.Cut(h, ": ")
+		req.Header.Add(name, value)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer{resp.StatusCode, string(b), resp.Header}
+}
+
+func (w *world) post(t testing.TB, body string, header ...string) answer {
+	t.Helper()
+	return w.send(t, http.MethodPost, "/in/siem", strings.NewReader(body), header...)
+}
+
+const auth = "Authorization: Bearer " + token
+
+// counted returns promptness_webhook_requests_total of siem by result, zeros
+// left out.
+func (w *world) counted(t testing.TB) map[string]float64 {
+	t.Helper()
+	families, err := w.reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]float64{}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			labels := map[string]string{}
+			for _, l := range m.GetLabel() {
+				labels[l.GetName()] = l.GetValue()
+			}
+			if v := m.GetCounter().GetValue(); v > 0 {
+				got[labels["source"]+"/"+labels["result"]] = v
+			}
+		}
+	}
+	return got
+}
+
+func TestADeliveryIsStoredAsItCameAndThenAnswered(t *testing.T) {
+	w := serve(t, bearer(t))
+	body := "{\"alerts\": [] }\r\n \xff"
+	before := time.Now()
+	got := w.post(t, body, auth)
+	if got.Status != http.StatusAccepted {
+		t.Fatalf("status = %d %s, want 202", got.Status, got.Body)
+	}
+	stored := w.sink.all()
+	if len(stored) != 1 {
+		t.Fatalf("stored %d signals, want 1", len(stored))
+	}
+	s := stored[0]
+	if string(s.Raw) != body {
+		t.Errorf("raw = %q, want the very bytes %q", s.Raw, body)
+	}
+	if s.ID != incident.NewSignalID("siem", []byte(body)) || s.Source != "siem" || s.Channel != incident.ChannelWebhook || s.Auth != incident.AuthBearer {
+		t.Errorf("signal = %v %v %v %v", s.ID, s.Source, s.Channel, s.Auth)
+	}
+	if s.Received.Before(before.Add(-time.Second)) || s.Received.After(time.Now()) || s.Received.Location() != time.UTC {
+		t.Errorf("received = %v, want now in UTC", s.Received)
+	}
+	if !s.Stamped.IsZero() || s.Author != "" {
+		t.Errorf("stamped %v, author %q: a webhook has neither", s.Stamped, s.Author)
+	}
+	var told struct {
+		ID     string
+		Repeat bool
+	}
+	if err := json.Unmarshal([]byte(got.Body), &told); err != nil || told.ID != s.ID.String() || told.Repeat {
+		t.Errorf("body = %s (%v), want the id and repeat false", got.Body, err)
+	}
+	again := w.post(t, body, auth)
+	if err := json.Unmarshal([]byte(again.Body), &told); err != nil || again.Status != http.StatusAccepted || told.ID != s.ID.String() || !told.Repeat {
+		t.Errorf("the same bytes again = %d %s (%v), want 202, the first id and repeat true", again.Status, again.Body, err)
+	}
+	if n := len(w.sink.all()); n != 1 {
+		t.Errorf("stored %d signals, want still 1", n)
+	}
+	if d := cmp.Diff(map[string]float64{"siem/stored": 1, "siem/repeat": 1}, w.counted(t)); d != "" {
+		t.Errorf("counted (-want +got):\n%s", d)
+	}
+}
+
+func TestEveryAnswer(t *testing.T) {
+	large := strings.Repeat("x", webhook.MaxBytes+1)
+	for _, tt := range []struct {
+		name   string
+		method string
+		path   string
+		body   io.Reader
+		header []string
+		status int
+		result string
+		stored int
+	}{
+		{"an unknown source", http.MethodPost, "/in/other", strings.NewReader("{}"), []string{auth}, 404, "_unknown/unknown_source", 0},
+		{"no source", http.MethodPost, "/in/", strings.NewReader("{}"), []string{auth}, 404, "_unknown/unknown_source", 0},
+		{"beneath a source", http.MethodPost, "/in/siem/x", strings.NewReader("{}"), []string{auth}, 404, "_unknown/unknown_source", 0},
+		{"GET", http.MethodGet, "/in/siem", nil, []string{auth}, 405, "siem/wrong_method", 0},
+		{"PUT", http.MethodPut, "/in/siem", strings.NewReader("{}"), []string{auth}, 405, "siem/wrong_method", 0},
+		{"no token", http.MethodPost, "/in/siem", strings.NewReader("{}"), nil, 401, "siem/unauthorised", 0},
+		{"a wrong token", http.MethodPost, "/in/siem", strings.NewReader("{}"), []string{"Authorization: Bearer " + newToken}, 401, "siem/unauthorised", 0},
+		{"half a token", http.MethodPost, "/in/siem", strings.NewReader("{}"), []string{auth[:len(auth)-1]}, 401, "siem/unauthorised", 0},
+		{"an empty token", http.MethodPost, "/in/siem", strings.NewReader("{}"), []string{"Authorization: Bearer"}, 401, "siem/unauthorised", 0},
+		{"another scheme", http.MethodPost, "/in/siem", strings.NewReader("{}"), []string{"Authorization: Basic " + token}, 401, "siem/unauthorised", 0},
+		{"the scheme in small letters", http.MethodPost, "/in/siem", strings.NewReader("{}"), []string{"Authorization: bearer " + token}, 202, "siem/stored", 1},
+		{"a stranger's large body is not read", http.MethodPost, "/in/siem", strings.NewReader(large), nil, 401, "siem/unauthorised", 0},
+		{"one byte too many", http.MethodPost, "/in/siem", strings.NewReader(large), []string{auth}, 413, "siem/too_large", 0},
+		{"one byte too many, of a length that is not told", http.MethodPost, "/in/siem", io.MultiReader(strings.NewReader(large)), []string{auth}, 413, "siem/too_large", 0},
+		{"just the limit", http.MethodPost, "/in/siem", strings.NewReader(large[1:]), []string{auth}, 202, "siem/stored", 1},
+		{"just the limit, of a length that is not told", http.MethodPost, "/in/siem", io.MultiReader(strings.NewReader(large[1:])), []string{auth}, 202, "siem/stored", 1},
+		{"no JSON at all", http.MethodPost, "/in/siem", strings.NewReader("<xml/>"), []string{auth}, 202, "siem/stored", 1},
+		{"an empty body", http.MethodPost, "/in/siem", strings.NewReader(""), []string{auth}, 202, "siem/stored", 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := serve(t, bearer(t))
+			got := w.send(t, tt.method, tt.path, tt.body, tt.header...)
+			if got.Status != tt.status {
+				t.Errorf("status = %d %s, want %d", got.Status, got.Body, tt.status)
+			}
+			if n := len(w.sink.all()); n != tt.stored {
+				t.Errorf("stored %d signals, want %d", n, tt.stored)
+			}
+			if d := cmp.Diff(map[string]float64{tt.result: 1}, w.counted(t)); d != "" {
+				t.Errorf("counted (-want +got):\n%s", d)
+			}
+			switch tt.status {
+			case 401:
+				if got.Headers.Get("WWW-Authenticate") != `Bearer realm="promptness"` || got.Body != "{\"error\":\"unauthorized\"}\n" {
+					t.Errorf("a stranger reads %q %q", got.Headers.Get("WWW-Authenticate"), got.Body)
+				}
+			case 405:
+				if got.Headers.Get("Allow") != http.MethodPost {
+					t.Errorf("Allow = %q, want POST", got.Headers.Get("Allow"))
+				}
+			}
+		})
+	}
+}
+
+type forEver struct{}
+
+func (forEver) Error() string   { return "put signal: erased" }
+func (forEver) Permanent() bool { return true }
+
+type soon struct{}
+
+func (soon) Error() string             { return "put signal: store is full" }
+func (soon) RetryAfter() time.Duration { return 1500 * time.Millisecond }
+
+func TestWhatCouldNotBeStoredIsNeverAnswered2xx(t *testing.T) {
+	for _, tt := range []struct {
+		name       string
+		fail, lose error
+		status     int
+		retry      string
+		result     string
+		stored     int
+	}{
+		{"storing fails, the signal is not there", errors.New("disk full"), nil, 503, "5", "siem/unavailable", 0},
+		{"storing fails, the signal is there", nil, errors.New("no answer in time"), 503, "5", "siem/unavailable", 1},
+		{"the sink says when", soon{}, nil, 503, "2", "siem/unavailable", 0},
+		{"the bytes were erased", forEver{}, nil, 410, "", "siem/refused", 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := serve(t, bearer(t))
+			w.sink.fail, w.sink.lose = tt.fail, tt.lose
+			got := w.post(t, `{"secret":"words"}`, auth)
+			if got.Status != tt.status || got.Headers.Get("Retry-After") != tt.retry {
+				t.Errorf("answer = %d, Retry-After %q, want %d and %q", got.Status, got.Headers.Get("Retry-After"), tt.status, tt.retry)
+			}
+			if strings.Contains(got.Body, "disk") || strings.Contains(got.Body, "store") {
+				t.Errorf("a stranger reads %q", got.Body)
+			}
+			if d := cmp.Diff(map[string]float64{tt.result: 1}, w.counted(t)); d != "" {
+				t.Errorf("counted (-want +got):\n%s", d)
+			}
+			log := w.log.String()
+			if !strings.Contains(log, "put signal") && !strings.Contains(log, "disk full") && !strings.Contains(log, "no answer") {
+				t.Errorf("log = %q, want the cause", log)
+			}
+			if strings.Contains(log, "words") {
+				t.Errorf("log = %q: it holds what the sender wrote", log)
+			}
+			if tt.status == 410 {
+				return
+			}
+			// The sender tries again, as 503 asks it to.
+			w.sink.fail, w.sink.lose = nil, nil
+			if got := w.post(t, `{"secret":"words"}`, auth); got.Status != 202 {
+				t.Errorf("the next try = %d, want 202", got.Status)
+			}
+			if n := len(w.sink.all()); n != 1 {
+				t.Errorf("stored %d signals in the end, want 1", n)
+			}
+		})
+	}
+}
+
+func TestABodyThatDoesNotComeWholeIsNotTaken(t *testing.T) {
+	w := serve(t, bearer(t))
+	for _, length := range []int64{100, 100_000, -1} {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/in/siem", io.MultiReader(strings.NewReader("{"), broken{}))
+		r.ContentLength = length
+		r.Header.Set("Authorization", "Bearer "+token)
+		rec := httptest.NewRecorder()
+		w.srv.Config.Handler.ServeHTTP(rec, r)
+		if rec.Code != 503 || rec.Header().Get("Retry-After") == "" {
+			t.Errorf("length %d: status = %d, Retry-After %q, want 503 and a time", length, rec.Code, rec.Header().Get("Retry-After"))
+		}
+	}
+	if n := len(w.sink.all()); n != 0 {
+		t.Errorf("stored %d signals, want none", n)
+	}
+	if d := cmp.Diff(map[string]float64{"siem/cut_off": 3}, w.counted(t)); d != "" {
+		t.Errorf("counted (-want +got):\n%s", d)
+	}
+}
+
+type broken struct{}
+
+func (broken) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+
+func TestASecretIsReplacedWithoutAGap(t *testing.T) {
+	c := bearer(t)
+	c.Auth.TokenFile = file(t, "\n"+token+"\r\n"+newToken+"\n")
+	w := serve(t, c)
+	for i, secret := range []string{token, newToken} {
+		if got := w.post(t, strconv.Itoa(i), "Authorization: Bearer "+secret); got.Status != 202 {
+			t.Errorf("token %d = %d, want 202", i, got.Status)
+		}
+	}
+	if got := w.post(t, "{}", "Authorization: Bearer "+token+newToken); got.Status != 401 {
+		t.Errorf("both tokens as one = %d, want 401", got.Status)
+	}
+}
+
+func TestBasic(t *testing.T) {
+	c := bearer(t)
+	c.Auth = webhook.Auth{Kind: webhook.AuthBasic, Username: "alertmanager", PasswordFile: file(t, "correct horse\nnew: horse")}
+	w := serve(t, c)
+	basic := func(userinfo string) string {
+		return "Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte(userinfo))
+	}
+	for _, tt := range []struct {
+		name   string
+		header string
+		status int
+	}{
+		{"right", basic("alertmanager:correct horse"), 202},
+		{"the new password", basic("alertmanager:new: horse"), 202},
+		{"another user", basic("prometheus:correct horse"), 401},
+		{"another password", basic("alertmanager:correct hors"), 401},
+		{"no password", basic("alertmanager"), 401},
+		{"the separator moved", basic("alertmanager:\x00correct horse"), 401},
+		{"no base64", "Authorization: Basic ***", 401},
+		{"bearer", "Authorization: Bearer correct horse", 401},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got := w.post(t, tt.name, tt.header)
+			if got.Status != tt.status {
+				t.Errorf("status = %d, want %d", got.Status, tt.status)
+			}
+			if got.Status == 401 && !strings.HasPrefix(got.Headers.Get("WWW-Authenticate"), "Basic ") {
+				t.Errorf("WWW-Authenticate = %q, want Basic", got.Headers.Get("WWW-Authenticate"))
+			}
+		})
+	}
+	if s := w.sink.all(); len(s) != 2 || s[0].Auth != incident.AuthBasic {
+		t.Errorf("stored %v, want two of auth basic", s)
+	}
+}
+
+func TestNoneIsOnlyForProgramsOnThisMachine(t *testing.T) {
+	c := bearer(t)
+	c.Auth = webhook.Auth{Kind: webhook.AuthNone}
+	w := serve(t, c)
+	if got := w.post(t, "{}"); got.Status != 202 {
+		t.Errorf("from loopback = %d, want 202", got.Status)
+	}
+	for _, h := range []string{"X-Forwarded-For: 203.0.113.7", "Forwarded: for=203.0.113.7", "Origin: https://page.example.org", "Sec-Fetch-Site: cross-site"} {
+		if got := w.post(t, "{}", h); got.Status != 401 {
+			t.Errorf("with %s = %d, want 401", h, got.Status)
+		}
+	}
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/in/siem", strings.NewReader("{}"))
+	r.RemoteAddr = "192.0.2.1:4711"
+	rec := httptest.NewRecorder()
+	w.srv.Config.Handler.ServeHTTP(rec, r)
+	if rec.Code != 401 {
+		t.Errorf("from another machine = %d, want 401", rec.Code)
+	}
+	if s := w.sink.all(); len(s) != 1 || s[0].Auth != incident.AuthNone {
+		t.Errorf("stored %v, want one of auth none", s)
+	}
+}
+
+func sign(key, text string) []byte {
+	m := hmac.New(sha256.New, []byte(key))
+	m.Write([]byte(text))
+	return m.Sum(nil)
+}
+
+func TestHMAC(t *testing.T) {
+	const body = `{"alert":"x"}`
+	now := time.Now()
+	unix := func(d time.Duration) string { return strconv.FormatInt(now.Add(d).Unix(), 10) }
+	github := webhook.HMAC{Header: "X-Hub-Signature-256", Prefix: "sha256="}
+	stamped := webhook.HMAC{Header: "X-Signature", Template: "v0:{ts}:{body}", TSHeader: "X-Timestamp", TSUnit: "ms", Tolerance: incident.Span(time.Minute)}
+	millis := func(d time.Duration) string { return strconv.FormatInt(now.Add(d).UnixMilli(), 10) }
+	standardKey := "whsec_" + base64.StdEncoding.EncodeToString([]byte(token))
+	standard := func(d time.Duration, key, signed string) []string {
+		sig := base64.StdEncoding.EncodeToString(sign(key, "msg_1."+unix(d)+"."+signed))
+		return []string{"webhook-id: msg_1", "webhook-timestamp: " + unix(d), "webhook-signature: v1," + sig}
+	}
+	for _, tt := range []struct {
+		name   string
+		hmac   webhook.HMAC
+		secret string
+		header []string
+		status int
+	}{
+		{"hex with a prefix", github, token, []string{"X-Hub-Signature-256: sha256=" + hex.EncodeToString(sign(token, body))}, 202},
+		{"in capitals", github, token, []string{"X-Hub-Signature-256: sha256=" + strings.ToUpper(hex.EncodeToString(sign(token, body)))}, 202},
+		{"missing", github, token, nil, 401},
+		{"empty", github, token, []string{"X-Hub-Signature-256: sha256="}, 401},
+		{"without its prefix", github, token, []string{"X-Hub-Signature-256: " + hex.EncodeToString(sign(token, body))}, 401},
+		{"of another key", github, token, []string{"X-Hub-Signature-256: sha256=" + hex.EncodeToString(sign(newToken, body))}, 401},
+		{"of a body with another byte", github, token, []string{"X-Hub-Signature-256: sha256=" + hex.EncodeToString(sign(token, `{"alert":"y"}`))}, 401},
+		{"cut short", github, token, []string{"X-Hub-Signature-256: sha256=" + hex.EncodeToString(sign(token, body))[:62]}, 401},
+		{"no hex", github, token, []string{"X-Hub-Signature-256: sha256=" + strings.Repeat("zz", 32)}, 401},
+		{"the old key while it is replaced", github, token + "\n" + newToken, []string{"X-Hub-Signature-256: sha256=" + hex.EncodeToString(sign(token, body))}, 202},
+		{"the new key while it is replaced", github, token + "\n" + newToken, []string{"X-Hub-Signature-256: sha256=" + hex.EncodeToString(sign(newToken, body))}, 202},
+		{"two signatures, the second right", webhook.HMAC{Header: "X-Sig", Prefix: "v1="}, token,
+			[]string{"X-Sig: v1=" + hex.EncodeToString(sign(newToken, body)) + ",v1=" + hex.EncodeToString(sign(token, body))}, 202},
+		{"base64", webhook.HMAC{Header: "X-Sig", Encoding: "base64"}, token, []string{"X-Sig: " + base64.StdEncoding.EncodeToString(sign(token, body))}, 202},
+		{"a fresh stamp", stamped, token, []string{"X-Timestamp: " + millis(-50*time.Second), "X-Signature: " + hex.EncodeToString(sign(token, "v0:"+millis(-50*time.Second)+":"+body))}, 202},
+		{"a stale stamp", stamped, token, []string{"X-Timestamp: " + millis(-70*time.Second), "X-Signature: " + hex.EncodeToString(sign(token, "v0:"+millis(-70*time.Second)+":"+body))}, 401},
+		{"a stamp in the future", stamped, token, []string{"X-Timestamp: " + millis(70*time.Second), "X-Signature: " + hex.EncodeToString(sign(token, "v0:"+millis(70*time.Second)+":"+body))}, 401},
+		{"no stamp", stamped, token, []string{"X-Signature: " + hex.EncodeToString(sign(token, "v0::"+body))}, 401},
+		{"a stamp in the wrong unit", stamped, token, []string{"X-Timestamp: " + unix(0), "X-Signature: " + hex.EncodeToString(sign(token, "v0:"+unix(0)+":"+body))}, 401},
+		{"a stamp that is no number", stamped, token, []string{"X-Timestamp: today", "X-Signature: " + hex.EncodeToString(sign(token, "v0:today:"+body))}, 401},
+		{"a stamp made fresh by a stranger", stamped, token, []string{"X-Timestamp: " + millis(0), "X-Signature: " + hex.EncodeToString(sign(token, "v0:"+millis(-time.Hour)+":"+body))}, 401},
+		{"Standard Webhooks", webhook.HMAC{}, standardKey, standard(0, token, body), 202},
+		{"Standard Webhooks, another body", webhook.HMAC{}, standardKey, standard(0, token, body+" "), 401},
+		{"Standard Webhooks, six minutes old", webhook.HMAC{}, standardKey, standard(-6*time.Minute, token, body), 401},
+		{"Standard Webhooks, another id", webhook.HMAC{}, standardKey, append(standard(0, token, body)[1:], "webhook-id: msg_2"), 401},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c := bearer(t)
+			c.Auth = webhook.Auth{Kind: webhook.AuthHMAC, SecretFile: file(t, tt.secret), HMAC: tt.hmac}
+			w := serve(t, c)
+			if got := w.post(t, body, tt.header...); got.Status != tt.status {
+				t.Errorf("status = %d, want %d", got.Status, tt.status)
+			}
+			want := 0
+			if tt.status == 202 {
+				want = 1
+			}
+			if s := w.sink.all(); len(s) != want || want == 1 && s[0].Auth != incident.AuthHMAC {
+				t.Errorf("stored %d signals, want %d of auth hmac", len(s), want)
+			}
+		})
+	}
+}
+
+func TestEverySeriesIsThereFromTheStart(t *testing.T) {
+	other := bearer(t)
+	other.Name = "edr"
+	w := serve(t, bearer(t), other)
+	n, err := testutil.GatherAndCount(w.reg, "promptness_webhook_requests_total")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := 2*9 + 1; n != want {
+		t.Errorf("%d series before the first request, want %d", n, want)
+	}
+	if problems, err := testutil.GatherAndLint(w.reg); err != nil || len(problems) > 0 {
+		t.Errorf("lint = %v, %v", problems, err)
+	}
+	if d := cmp.Diff(map[string]float64{}, w.counted(t)); d != "" {
+		t.Errorf("counted before the first request:\n%s", d)
+	}
+}
+
+func TestARefusalThatRepeatsDoesNotFillTheLog(t *testing.T) {
+	w := serve(t, bearer(t))
+	for range 50 {
+		w.post(t, "{}", "X-Words: from-the-sender")
+	}
+	log := w.log.String()
+	if n := strings.Count(log, "\n"); n != 1 {
+		t.Errorf("%d lines for 50 refusals, want 1:\n%s", n, log)
+	}
+	if !strings.Contains(log, `"source_name":"siem"`) || !strings.Contains(log, `"result":"unauthorised"`) || strings.Contains(log, "from-the-sender") {
+		t.Errorf("log = %s", log)
+	}
+}
+
+func TestASecretThatCannotBeUsedIsNamed(t *testing.T) {
+	open := file(t, token)
+	if err := os.Chmod(open, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name string
+		auth webhook.Auth
+		want string
+	}{
+		{"missing", webhook.Auth{Kind: webhook.AuthBearer, TokenFile: filepath.Join(t.TempDir(), "none")}, "[0].auth.token_file: read secret"},
+		{"too short", webhook.Auth{Kind: webhook.AuthBearer, TokenFile: file(t, token+"\nshort")}, "number 2 has fewer than 16 characters"},
+		{"readable by all", webhook.Auth{Kind: webhook.AuthHMAC, SecretFile: open}, "[0].auth.secret_file: read secret"},
+		{"no base64", webhook.Auth{Kind: webhook.AuthHMAC, SecretFile: file(t, "whsec_!!!!!!!!!!!!!!!!!!!!")}, "is not base64"},
+		{"blank", webhook.Auth{Kind: webhook.AuthBasic, Username: "a", PasswordFile: file(t, "  \n\n")}, "holds only white space"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c := bearer(t)
+			c.Auth = tt.auth
+			_, err := webhook.NewHandler([]webhook.Config{c}, &memory{}, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("NewHandler = %v, want it to say %q", err, tt.want)
+			}
+			if err != nil && (strings.Contains(err.Error(), token) || strings.Contains(err.Error(), "!!!")) {
+				t.Errorf("NewHandler = %v: it tells the secret", err)
+			}
+		})
+	}
+}
+
+func BenchmarkHandler(b *testing.B) {
+	body := fmt.Sprintf(`{"version":"4","alerts":[{"status":"firing","labels":{"alertname":"X","pad":"%s"}}]}`, strings.Repeat("x", 900))
+	for _, kind := range []webhook.AuthKind{webhook.AuthBearer, webhook.AuthHMAC} {
+		b.Run(string(kind), func(b *testing.B) {
+			c := bearer(b)
+			if kind == webhook.AuthHMAC {
+				c.Auth = webhook.Auth{Kind: kind, SecretFile: file(b, token), HMAC: webhook.HMAC{Header: "X-Sig"}}
+			}
+			h, err := webhook.NewHandler([]webhook.Config{c}, accepting{}, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.ReportAllocs()
+			b.SetBytes(int64(len(body)))
+			r := httptest.NewRequestWithContext(b.Context(), http.MethodPost, "/in/siem", nil)
+			r.Header.Set("Authorization", "Bearer "+token)
+			r.Header.Set("X-Sig", hex.EncodeToString(sign(token, body)))
+			r.ContentLength = int64(len(body))
+			src := strings.NewReader(body)
+			for b.Loop() {
+				src.Reset(body)
+				r.Body = io.NopCloser(src)
+				w := nothing{h: http.Header{}}
+				h.ServeHTTP(&w, r)
+				if w.status != 202 {
+					b.Fatal(w.status)
+				}
+			}
+		})
+	}
+}
+
+type accepting struct{}
+
+func (accepting) Put(context.Context, incident.Signal) (incident.Receipt, error) {
+	return incident.Receipt{}, nil
+}
+
+type nothing struct {
+	h      http.Header
+	status int
+}
+
+func (n *nothing) Header() http.Header         { return n.h }
+func (n *nothing) WriteHeader(s int)           { n.status = s }
+func (n *nothing) Write(b []byte) (int, error) { return len(b), nil }
