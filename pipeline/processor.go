@@ -1,0 +1,211 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/ministryofjustice/incident-promptness/incident"
+	"github.com/ministryofjustice/incident-promptness/pipeline/fold"
+)
+
+// Signals is the vault, read in order from a position on.
+type Signals interface {
+	// Batch returns the signals stored after the last one returned, at most
+	// limit, waiting until there is at least one or ctx ends.
+	Batch(ctx context.Context, limit int) ([]incident.Stored, error)
+	// Last returns the position of the last stored signal, zero when none.
+	Last(ctx context.Context) (incident.Pos, error)
+	// Close ends the reading.
+	Close() error
+}
+
+// Ledger is the record.
+type Ledger interface {
+	// Commit makes entries durable as one message, or returns an error after
+	// which the state must be rebuilt. It fills in what chains them.
+	Commit(ctx context.Context, entries []incident.Entry) error
+	// Entries yields the entries from number from on to the present end.
+	Entries(ctx context.Context, from uint64) iter.Seq2[incident.Entry, error]
+}
+
+// Options are what a Processor is made of. Every field but Marks, Tell, Log and
+// Backfill is needed.
+type Options struct {
+	// Signals opens the vault after a position.
+	Signals func(after incident.Pos) (Signals, error)
+	Ledger  Ledger
+	// Interpret reads a signal. It is called from one goroutine at a time and
+	// never waits for anything.
+	Interpret func(incident.Signal, incident.SourceRule) incident.Reading
+	Pepper    incident.Pepper
+	Compile   fold.Compile
+	Rules     *incident.Rules
+	// Marks returns the instant up to which a polled source was read and all
+	// that was read is stored; zero for never.
+	Marks func(incident.SourceName) time.Time
+	// Tell is given every entry in order, after it is durable and the
+	// checkpoint stands: first those of the record at start, then each step.
+	// It must not wait.
+	Tell func(entries []incident.Entry)
+	// Backfill makes everything quiet that is read while the processor runs.
+	Backfill bool
+	// Patience bounds the interpretation of one signal. Default 10s.
+	Patience time.Duration
+	Log      *slog.Logger
+}
+
+// A Processor turns signals into the record.
+type Processor struct {
+	o   Options
+	log *slog.Logger
+
+	// state and told are owned by Run, and by Replay before it.
+	state *fold.State
+	told  uint64 // the last entry that was told
+
+	status atomic.Pointer[Status]
+	lag    atomic.Int64 // received time of the oldest signal read and not committed, Unix ns; 0 for none
+}
+
+// A Status says what the processor is doing.
+type Status struct {
+	// Ready says that the record is read, the backlog is folded and steps are
+	// being committed.
+	Ready bool
+	// Why says what it waits for, for a person; empty when ready.
+	Why string
+	// Entry is the number of the last committed entry, Pos what it covers.
+	Entry uint64
+	Pos   incident.Pos
+}
+
+// New returns a Processor that has seen nothing. Run starts it.
+func New(o Options) *Processor {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Patience <= 0 {
+		o.Patience = 10 * time.Second
+	}
+	if o.Tell == nil {
+		o.Tell = func([]incident.Entry) {}
+	}
+	if o.Marks == nil {
+		o.Marks = func(incident.SourceName) time.Time { return time.Time{} }
+	}
+	p := &Processor{o: o, log: o.Log, state: fold.New(o.Compile)}
+	p.status.Store(&Status{Why: "reading the record"})
+	return p
+}
+
+// Replay takes one entry of the record, in order, before Run: whoever verifies
+// the record at start reads it only once.
+func (p *Processor) Replay(e incident.Entry) error {
+	if err := p.state.Restore(e); err != nil {
+		return err
+	}
+	p.told = e.N
+	p.o.Tell([]incident.Entry{e})
+	return nil
+}
+
+// Status returns what the processor is doing.
+func (p *Processor) Status() Status { return *p.status.Load() }
+
+// Oldest returns when the oldest signal was received that is read but not yet
+// in the record, or zero.
+func (p *Processor) Oldest() time.Time {
+	if ns := p.lag.Load(); ns != 0 {
+		return time.Unix(0, ns).UTC()
+	}
+	return time.Time{}
+}
+
+// A permanent error is one that a rebuilt state would meet again.
+type permanent interface{ Permanent() bool }
+
+// Run reads, folds and commits until ctx ends. It returns nil then, and an error
+// only where going on would be wrong: rules that edit the past, another writer,
+// damage. After any other failure it drops the state, rebuilds it from the
+// record and goes on.
+func (p *Processor) Run(ctx context.Context) error {
+	pause := retryFirst
+	for {
+		started := time.Now()
+		err := p.work(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if hopeless(err) {
+			p.stop("stopped", err)
+			return err
+		}
+		p.stop("rebuilding after a fault", err)
+		p.log.ErrorContext(ctx, "step failed; rebuilding from the record", "err", err)
+		if time.Since(started) > time.Minute {
+			pause = retryFirst
+		}
+		if !wait(ctx, pause) {
+			return nil
+		}
+		pause = min(2*pause, retryMost)
+		if err := p.rebuild(ctx); err != nil && ctx.Err() == nil {
+			p.log.ErrorContext(ctx, "record not readable", "err", err)
+		}
+	}
+}
+
+const (
+	retryFirst = 200 * time.Millisecond
+	retryMost  = 30 * time.Second
+)
+
+func hopeless(err error) bool {
+	var perm permanent
+	return errors.As(err, &perm) && perm.Permanent()
+}
+
+func (p *Processor) stop(what string, err error) {
+	s := *p.status.Load()
+	s.Ready, s.Why = false, what
+	if err != nil {
+		s.Why = fmt.Sprintf("%s: %s", what, err)
+	}
+	p.status.Store(&s)
+}
+
+func wait(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// rebuild drops the state, which may be ahead of the record, and reads it
+// again. Entries that turn out to be durable and were not told are told now.
+func (p *Processor) rebuild(ctx context.Context) error {
+	p.state = fold.New(p.o.Compile)
+	for e, err := range p.o.Ledger.Entries(ctx, 1) {
+		if err == nil {
+			err = p.state.Restore(e)
+		}
+		if err != nil {
+			p.state = fold.New(p.o.Compile)
+			return fmt.Errorf("rebuild from the record: %w", err)
+		}
+		if e.N > p.told {
+			p.told = e.N
+			p.o.Tell([]incident.Entry{e})
+		}
+	}
+	return nil
+}
