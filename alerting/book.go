@@ -99,9 +99,6 @@ func (b *book) change(e *incident.Entry, c incident.AlertChange) *alert {
 			b.of[ref] = append(b.of[ref], c.ID)
 		}
 		a.Since, a.Due, a.Ended = e.At, e.At, time.Time{} // Due until the incident's record says better
-		if a.Threshold == incident.LateReport {
-			a.Ended = e.At.Add(lateReportFor)
-		}
 	case ended(c.State) && a != nil && a.Active():
 		a.Ended = e.At
 		if c.State == incident.AlertMerged && e.Incident != nil && e.Incident.Ref != a.Incident {
@@ -172,10 +169,6 @@ func (b *book) drop(a *alert) {
 	}
 	b.of[a.Incident] = ids
 }
-
-// lateReportFor is how long a late report stands. There is nothing that could
-// resolve it: the report is in.
-const lateReportFor = 24 * time.Hour
 
 // A kind says what a threshold is to people.
 type kind string

@@ -21,8 +21,8 @@ type lane struct {
 	joined uint64
 	known  bool
 	told   map[incident.AlertID]*told
-	// owed holds the ids of what the channel is owed, queue the same in the
-	// order in which it is told, and ids that are not owed any more.
+	// owed and queue hold the ids of what the channel is owed, queue in the
+	// order in which it is told.
 	owed  map[incident.AlertID]bool
 	queue []incident.AlertID
 }
@@ -129,11 +129,10 @@ func (l *lane) owes(a *alert) bool {
 	}
 }
 
-// owe notes that a changed.
+// owe notes that the state of a may be owed, and wakes the channel if it is.
 func (l *lane) owe(a *alert) {
 	if !l.owes(a) {
-		delete(l.owed, a.ID)
-		return
+		return // what is owed stays so until it is accepted
 	}
 	if !l.owed[a.ID] {
 		l.owed[a.ID] = true
@@ -181,13 +180,8 @@ func (l *lane) job(a *alert) job {
 func (l *lane) batch(b *book, all bool, now time.Time) []job {
 	var jobs []job
 	byName := map[string]int{}
-	queue := l.queue[:0]
 	for _, id := range l.queue {
 		a := b.alerts[id]
-		if !l.owed[id] || a == nil {
-			continue
-		}
-		queue = append(queue, id)
 		i, seen := byName[a.Name()]
 		switch {
 		case !seen:
@@ -197,7 +191,6 @@ func (l *lane) batch(b *book, all bool, now time.Time) []job {
 			jobs[i] = l.job(a)
 		}
 	}
-	l.queue = queue
 	if !all {
 		return jobs
 	}
@@ -209,8 +202,7 @@ func (l *lane) batch(b *book, all bool, now time.Time) []job {
 		if _, seen := byName[a.Name()]; seen || b.firedAgain(a) {
 			continue
 		}
-		lapsed := a.Active() && !a.Ended.IsZero() && now.Sub(a.Ended) >= repeatEnd
-		if lapsed || !a.Active() && now.Sub(t.at) >= repeatEnd {
+		if !a.Active() && now.Sub(t.at) >= repeatEnd {
 			continue
 		}
 		jobs = append(jobs, l.job(a))
@@ -218,39 +210,37 @@ func (l *lane) batch(b *book, all bool, now time.Time) []job {
 	return jobs
 }
 
-// next takes what an edge channel is told next off the queue.
-func (l *lane) next(b *book) (job, bool) {
-	for len(l.queue) > 0 {
-		id := l.queue[0]
-		l.queue = l.queue[1:]
-		if a := b.alerts[id]; a != nil && l.owed[id] {
-			return l.job(a), true
+// next returns the first alert in the queue that is not among the tried. It
+// stays in the queue until it is accepted.
+func (l *lane) next(b *book, tried map[incident.AlertID]bool) (job, bool) {
+	for _, id := range l.queue {
+		if !tried[id] {
+			return l.job(b.alerts[id]), true
 		}
 	}
 	return job{}, false
 }
 
-// settle notes the outcome of an attempt.
-func (l *lane) settle(b *book, j job, outcome outbound.Outcome, now time.Time) {
-	if !j.owed {
-		return
-	}
-	t := l.of(j.ID)
-	if outcome == outbound.Accepted {
-		t.accept(j.State, now)
-	} else {
+// settle notes the outcome of an attempt at jobs.
+func (l *lane) settle(b *book, jobs []job, outcome outbound.Outcome, now time.Time) {
+	for _, j := range jobs {
+		if !j.owed {
+			continue
+		}
+		t := l.of(j.ID)
+		if outcome == outbound.Accepted {
+			t.accept(j.State, now)
+			// It may have ended while it was being told.
+			if a := b.alerts[j.ID]; !l.owes(a) {
+				delete(l.owed, j.ID)
+			}
+			continue
+		}
 		if t.trying != j.State {
 			t.unknown = false
 		}
 		t.trying, t.attempt = j.State, j.attempt
 		t.unknown = t.unknown || outcome == outbound.Unknown
 	}
-	delete(l.owed, j.ID)
-	if l.level != nil {
-		l.queue = slices.DeleteFunc(l.queue, func(id incident.AlertID) bool { return id == j.ID })
-	}
-	if a := b.alerts[j.ID]; a != nil && l.owes(a) {
-		l.owed[j.ID] = true
-		l.queue = append(l.queue, j.ID)
-	}
+	l.queue = slices.DeleteFunc(l.queue, func(id incident.AlertID) bool { return !l.owed[id] })
 }

@@ -63,85 +63,87 @@ func (w *worker) runLevel(ctx context.Context) {
 		if all {
 			repeat = now.Add(repeatEvery)
 		}
-		switch rest, got := w.round(ctx, all); got {
-		case done:
+		rest, end := w.round(ctx, all)
+		if !w.flush(ctx) && end < unrecorded {
+			rest, end = backoff(w.unrecordable), unrecorded
+		}
+		switch end {
+		case accepted, refused:
 			wake = w.lane.wake
 			timer.Reset(time.Until(repeat))
+		case unrecorded:
+			wake = nil
+			timer.Reset(min(rest, time.Until(repeat)))
 		case unanswered:
 			// Nothing else until the rest is over: what is new would only fail,
 			// too. Then all of it: the receiver may have been started anew.
 			wake, repeat = nil, time.Time{}
 			timer.Reset(rest)
-		case refusedSome, unrecorded:
-			// The others were told. What is left is tried again by itself.
-			wake = w.lane.wake
-			timer.Reset(min(rest, time.Until(repeat)))
 		}
 	}
 }
 
-// got says how far a round came.
-type got int
+// An end says how a round through what a channel is owed came to its end.
+type end int
 
 const (
-	done        got = iota // everything was accepted
-	unanswered             // the receiver does not accept anything now
-	refusedSome            // the receiver refuses some of it
-	unrecorded             // what is new waits for the record
+	accepted   end = iota // everything was accepted
+	refused               // the channel refuses some of it, which is tried again with the next round
+	unrecorded            // the record cannot be written, so what is new waits
+	unanswered            // the channel accepts nothing now
 )
 
 // round tells a level channel what it is owed, and all else that stands if all
 // is set. It returns how long to wait before what is left is tried again.
-func (w *worker) round(ctx context.Context, all bool) (rest time.Duration, end got) {
-	if !w.flush(ctx) {
-		end = unrecorded
-	}
+func (w *worker) round(ctx context.Context, all bool) (rest time.Duration, end end) {
 	for {
 		var jobs []job
 		if !w.desk.do(ctx, func() { jobs = w.lane.batch(w.desk.book, all, time.Now()) }) {
-			return 0, done
+			return 0, accepted
 		}
-		owed := false
+		progress := false
 		for chunk := range slices.Chunk(jobs, maxBatch) {
-			chunk = w.begin(ctx, chunk, end)
-			if len(chunk) == 0 {
+			begun := w.begin(ctx, chunk)
+			if len(begun) < len(chunk) {
 				end = max(end, unrecorded)
+			}
+			if len(begun) == 0 {
 				continue
 			}
-			outcome, after := w.send(ctx, chunk)
-			if outcome == outbound.Refused && len(chunk) > 1 {
-				outcome, after = w.single(ctx, chunk)
+			outcome, after := w.send(ctx, begun)
+			if outcome == outbound.Refused && len(begun) > 1 {
+				outcome, after = w.single(ctx, begun)
 			}
 			switch {
 			case ctx.Err() != nil:
-				return 0, done
+				return 0, accepted
+			case outcome == outbound.Accepted:
+				progress = progress || slices.ContainsFunc(begun, func(j job) bool { return j.owed })
 			case outcome == outbound.Refused:
-				end = max(end, refusedSome)
-			case outcome != outbound.Accepted:
+				end = max(end, refused)
+			default:
 				return max(after, backoff(w.failures)), unanswered
 			}
-			owed = owed || chunk[0].owed
 		}
-		switch {
-		case end != done:
-			return backoff(max(w.failures, w.unrecordable, 1)), end
-		case !owed:
-			return 0, done
+		if !progress || end != accepted {
+			return backoff(w.unrecordable), end
 		}
 		all = false // of alerts with one name the next may be owed now
 	}
 }
 
-// begin records that the jobs are begun and returns those that may be sent:
-// repetitions need no record, what is owed does.
-func (w *worker) begin(ctx context.Context, jobs []job, end got) []job {
+// begin records that the jobs are begun and returns those that may be sent: a
+// repetition needs no record, and goes out also when none can be written.
+func (w *worker) begin(ctx context.Context, jobs []job) []job {
 	var begun []Delivery
+	owed := false
 	for _, j := range jobs {
-		if j.owed && powerOfTwo(j.attempt) {
+		owed = owed || j.owed
+		if j.owed && (w.lane.edge != nil || powerOfTwo(j.attempt)) {
 			begun = append(begun, w.line(j, Begun))
 		}
 	}
-	if end != unrecorded && (len(begun) == 0 || w.write(ctx, begun)) {
+	if !owed || w.flush(ctx) && (len(begun) == 0 || w.write(ctx, begun)) {
 		return jobs
 	}
 	return slices.DeleteFunc(slices.Clone(jobs), func(j job) bool { return j.owed })
@@ -153,12 +155,11 @@ func (w *worker) single(ctx context.Context, jobs []job) (worst outbound.Outcome
 	worst = outbound.Accepted
 	for _, j := range jobs {
 		j.attempt++
-		one := w.begin(ctx, []job{j}, done)
+		one := w.begin(ctx, []job{j})
 		if len(one) == 0 {
 			return outbound.Refused, 0
 		}
-		outcome, rest := w.send(ctx, one)
-		switch outcome {
+		switch outcome, rest := w.send(ctx, one); outcome {
 		case outbound.Accepted:
 		case outbound.Refused:
 			worst = outcome
@@ -193,52 +194,53 @@ func (w *worker) runEdge(ctx context.Context) {
 		case <-wake:
 		case <-timer.C:
 		}
-		rest, ok := w.pass(ctx)
-		if ok {
-			wake = w.lane.wake
-			continue
+		rest, end := w.pass(ctx)
+		if !w.flush(ctx) && end < unrecorded {
+			rest, end = backoff(w.unrecordable), unrecorded
 		}
-		wake = nil
-		timer.Reset(rest)
+		switch end {
+		case accepted:
+			wake = w.lane.wake
+		case refused:
+			wake = w.lane.wake
+			timer.Reset(rest)
+		case unrecorded, unanswered:
+			wake = nil
+			timer.Reset(rest)
+		}
 	}
 }
 
 // pass goes through the queue of an edge channel once. It returns how long to
-// leave the channel alone if there is something that it did not accept.
-func (w *worker) pass(ctx context.Context) (rest time.Duration, ok bool) {
-	refused := map[incident.AlertID]bool{} // and so back in the queue
+// wait before what is left is tried again.
+func (w *worker) pass(ctx context.Context) (rest time.Duration, end end) {
+	tried := map[incident.AlertID]bool{} // and refused, so in the queue again
 	for {
-		if !w.flush(ctx) {
-			return backoff(w.unrecordable), false
-		}
 		var j job
 		var more bool
-		if !w.desk.do(ctx, func() {
-			if j, more = w.lane.next(w.desk.book); more && refused[j.ID] {
-				w.lane.queue = append(w.lane.queue, j.ID)
-			}
-		}) {
-			return 0, true
+		if !w.desk.do(ctx, func() { j, more = w.lane.next(w.desk.book, tried) }) {
+			return 0, accepted
 		}
-		if !more || refused[j.ID] {
-			return backoff(w.failures), len(refused) == 0
+		if !more {
+			return longestPause, end
 		}
-		if !w.write(ctx, []Delivery{w.line(j, Begun)}) {
-			w.desk.do(ctx, func() { w.lane.queue = append(w.lane.queue, j.ID) })
-			return backoff(w.unrecordable), false
+		if len(w.begin(ctx, []job{j})) == 0 {
+			return backoff(w.unrecordable), unrecorded
 		}
-		telling, cancel := linger(ctx, grace)
-		err := w.lane.edge.Tell(telling, j.Alert, j.again)
+		lingering, cancel := linger(ctx, grace) // half a telling may be told twice
+		err := w.lane.edge.Tell(lingering, j.Alert, j.again)
 		cancel()
 		outcome, code, after := outbound.Judge(err)
 		w.finish(ctx, []job{j}, outcome, code, err)
 		switch {
 		case ctx.Err() != nil:
-			return 0, true
+			return 0, accepted
+		case outcome == outbound.Accepted:
 		case outcome == outbound.Refused:
-			refused[j.ID] = true
-		case outcome != outbound.Accepted:
-			return max(after, backoff(w.failures)), false
+			tried[j.ID] = true
+			end = refused
+		default:
+			return max(after, backoff(w.failures)), unanswered
 		}
 	}
 }
@@ -268,11 +270,9 @@ func (w *worker) finish(ctx context.Context, jobs []job, outcome outbound.Outcom
 			w.desk.m.toAccepted.WithLabelValues(w.lane.name).Observe(max(0, now.Sub(since).Seconds()))
 		}
 	}
-	w.flush(ctx)
+	w.flush(ctx) // if it fails, the end of the round tries again
 	w.desk.do(ctx, func() {
-		for _, j := range jobs {
-			w.lane.settle(w.desk.book, j, outcome, now)
-		}
+		w.lane.settle(w.desk.book, jobs, outcome, now)
 		w.desk.m.pending.WithLabelValues(w.lane.name).Set(float64(len(w.lane.owed)))
 	})
 }

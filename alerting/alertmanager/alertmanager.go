@@ -95,7 +95,7 @@ func (c Config) posted(a *incident.Alert, now time.Time) posted {
 		p.StartsAt = a.Since.UTC()
 	}
 	p.EndsAt = a.Ended.UTC()
-	if a.Ended.IsZero() {
+	if a.Active() {
 		p.EndsAt = now.Add(c.Hold).UTC()
 	}
 	if p.EndsAt.Before(p.StartsAt) {
