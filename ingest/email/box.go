@@ -1,0 +1,199 @@
+package email
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/ministryofjustice/incident-promptness/ingest"
+	"github.com/ministryofjustice/incident-promptness/internal/conf"
+)
+
+// The bounds of what is taken of one mail.
+const (
+	// MaxMail is the largest mail that is stored whole: 25 MiB, what Exchange
+	// and most others accept.
+	MaxMail = 25 << 20
+	// headBytes is what is stored of the body of a larger one.
+	headBytes = 256 << 10
+)
+
+// The pause before a connection is tried again doubles from the first to the
+// longest, and each is made uneven, so that many do not return at once.
+const (
+	firstPause   = time.Second
+	longestPause = time.Minute
+)
+
+// A Box reads one mailbox and stores its mails. Run it once.
+type Box struct {
+	cfg       Config
+	sink      ingest.Sink
+	positions ingest.Positions
+	log       *slog.Logger
+
+	dial func(context.Context, Config) (mailbox, error)
+
+	// tries counts, by UID, how often a mail could not be fetched. Owned by Run.
+	tries map[uint32]int
+
+	mu     sync.Mutex
+	status Status
+}
+
+// A Status says how a mailbox is doing.
+type Status struct {
+	// Connected says that the mailbox is open now.
+	Connected bool
+	// Read is the instant up to which the mailbox was read and everything in it
+	// stored; zero before the first time.
+	Read time.Time
+	// Err is why the last try to connect or to read failed; nil after one that
+	// did not.
+	Err error
+	// What this process did, by mails.
+	Stored     uint64 // new to the vault
+	Repeated   uint64 // known to the vault
+	Refused    uint64 // refused by the vault for good, for example erased ones
+	Secret     uint64 // replaced: marked SECRET or above
+	Unreadable uint64 // replaced: not given out by the server
+	TooLarge   uint64 // cut
+	Reconnects uint64 // failed connections and broken ones
+	// Renumbered counts changes of UIDVALIDITY.
+	Renumbered uint64
+}
+
+// New returns a Box. It reads the files that cfg names, so that what is wrong
+// with them shows at once, and opens no connection; Run does.
+func New(cfg Config, sink ingest.Sink, positions ingest.Positions, log *slog.Logger) (*Box, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	cfg = cfg.withDefaults()
+	_, err := cfg.tlsConfig()
+	if _, errSecret := conf.ReadSecret(cfg.PasswordFile); errSecret != nil {
+		err = errors.Join(err, fmt.Errorf("password_file: %w", errSecret))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &Box{
+		cfg: cfg, sink: sink, positions: positions, dial: dial,
+		log:   log.With("source_name", string(cfg.Name)),
+		tries: map[uint32]int{},
+	}, nil
+}
+
+// Watermark returns the instant up to which the mailbox was read and everything
+// in it stored; zero before the first time. It is taken before the server is
+// asked.
+func (b *Box) Watermark() time.Time { return b.Status().Read }
+
+// Status returns how the mailbox is doing.
+func (b *Box) Status() Status {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.status
+}
+
+func (b *Box) note(f func(*Status)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	f(&b.status)
+}
+
+// Run reads the mailbox until ctx ends and returns ctx's error. What fails is
+// tried again for ever: a mail server that is away for a night loses nothing.
+func (b *Box) Run(ctx context.Context) error {
+	pause := firstPause
+	for ctx.Err() == nil {
+		read, err := b.session(ctx)
+		if ctx.Err() != nil {
+			break
+		}
+		b.note(func(s *Status) { s.Connected, s.Err = false, err; s.Reconnects++ })
+		if read {
+			pause = firstPause
+		}
+		wait := pause
+		var after interface{ RetryAfter() time.Duration }
+		if errors.As(err, &after) {
+			wait = max(wait, ingest.RetryAfter(err))
+		}
+		wait = wait/2 + rand.N(wait) //nolint:gosec // evenness is no secret
+		b.log.WarnContext(ctx, "mailbox not read", "err", err, "retry_after", wait.Round(time.Millisecond))
+		sleep(ctx, wait)
+		pause = min(2*pause, longestPause)
+	}
+	b.note(func(s *Status) { s.Connected = false })
+	return ctx.Err()
+}
+
+// sleep waits for d or the end of ctx.
+func sleep(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
+
+// session reads over one connection until it fails. read says that it came on:
+// the mailbox was read through, or at least one mail was dealt with.
+func (b *Box) session(ctx context.Context) (read bool, err error) {
+	// Taken before the server is asked for the first time: a mail that comes
+	// later is none that we can have seen.
+	began := time.Now().UTC()
+	box, err := b.dial(ctx, b.cfg)
+	if err != nil {
+		return false, err
+	}
+	defer box.Close()
+	p, err := b.position(ctx, box.State(), began)
+	if err != nil {
+		return false, err
+	}
+	b.note(func(s *Status) { s.Connected, s.Err = true, nil })
+	b.log.InfoContext(ctx, "mailbox opened", "last_uid", p.LastUID)
+	for {
+		began = time.Now().UTC()
+		before := p
+		p, err = b.sweep(ctx, box, p)
+		read = read || err == nil || p != before
+		if err != nil {
+			return read, err
+		}
+		b.note(func(s *Status) { s.Read = began })
+		if err := box.Wait(ctx, b.cfg.Poll.D()); err != nil {
+			return read, err
+		}
+	}
+}
+
+// position returns where to read on.
+func (b *Box) position(ctx context.Context, s state, now time.Time) (position, error) {
+	p, err := loadPosition(ctx, b.positions, b.cfg.Name)
+	if err != nil {
+		return position{}, err
+	}
+	if p == nil {
+		// Saved before anything is read: a crash must not move the beginning.
+		next, err := first(b.cfg, s, now)
+		if err != nil {
+			return position{}, err
+		}
+		return next, next.save(ctx, b.positions, b.cfg.Name)
+	}
+	next, changed := p.opened(s)
+	if changed {
+		b.note(func(s *Status) { s.Renumbered++ })
+		b.log.WarnContext(ctx, "mailbox renumbered", "since", next.Since)
+		clear(b.tries)
+	}
+	return next, nil
+}

@@ -1,0 +1,374 @@
+package email
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ministryofjustice/incident-promptness/incident"
+	"github.com/ministryofjustice/incident-promptness/ingest"
+)
+
+// Kind is the kind of a source that this package reads.
+const Kind = "imap"
+
+// How the connection to the mail server is protected.
+const (
+	TLSImplicit = "implicit"
+	TLSStart    = "starttls"
+	TLSNone     = "none"
+)
+
+// Where the first connection to a mailbox begins to read, besides a date.
+const (
+	StartNow = "now"
+	StartAll = "all"
+)
+
+// A Config is one mailbox.
+type Config struct {
+	ingest.Source `yaml:",inline"`
+
+	// Address of the mail server, host:port. Port 993 is usual for
+	// tls: implicit, 143 for starttls.
+	Address string `yaml:"address"`
+
+	// TLS is implicit (the default), starttls, or none. none is allowed on
+	// loopback only.
+	TLS string `yaml:"tls"`
+
+	// CAFile holds certificates in PEM form that the server's must come from.
+	// Default: those that the machine trusts.
+	CAFile string `yaml:"ca_file"`
+
+	// Username to log in with.
+	Username string `yaml:"username"`
+
+	// PasswordFile holds the password.
+	PasswordFile string `yaml:"password_file"`
+
+	// Mailbox to read. Default INBOX. It is never changed. People who read it
+	// too may move a mail away before we have seen it: have the server copy
+	// what comes in to a folder of ours.
+	Mailbox string `yaml:"mailbox"`
+
+	// Poll is after how long at most the mailbox is looked into, beside being
+	// told of new mail by the server. Default 60s; between 1s and 4m.
+	Poll incident.Span `yaml:"poll"`
+
+	// Start says where the first connection begins: now (the default: what is
+	// in the mailbox already is not read), all, or a date such as 2026-11-01.
+	// It means nothing once the mailbox has been connected to.
+	Start string `yaml:"start"`
+
+	// TrustedHops are the hosts of ours whose Received field tells when a mail
+	// reached us, as they write themselves behind "by"; ".example.org" stands
+	// for every host beneath it. Each must stamp every mail. Without any the
+	// time is the mail store's own (INTERNALDATE).
+	TrustedHops []string `yaml:"trusted_hops"`
+
+	// DeskHosts are the hosts by which the service desk receives mail, for
+	// mail that the desk's system passes on to us. Their stamp is the time at
+	// which the desk was told. Needs trusted_hops.
+	DeskHosts []string `yaml:"desk_hosts"`
+
+	// Authentication says how this mailbox knows who sent a mail. Without it
+	// no mail of it can stop a clock until a person vouches for it.
+	Authentication Authentication `yaml:"authentication"`
+
+	// Labels are the texts before a colon that people fill in, by what they
+	// mean: detected, occurred, reported, impact, personal_data, reference,
+	// organisation. A field that is given replaces the defaults of that field.
+	// Default for detected: "Date and time detected", "Detected", …
+	Labels map[string][]string `yaml:"labels"`
+
+	// References are regular expressions (RE2) of the references of ticket
+	// systems, matched as whole words in any letter case.
+	// Default INC\d{7,}, REQ\d{7,}, RITM\d{7,}.
+	References []string `yaml:"references"`
+
+	// OpensWhenWords are words that make a mail a suspected incident if they
+	// stand in its subject or new text, in any letter case. A mail without any
+	// of them, without a labelled line and without a reference becomes a
+	// candidate. Default: incident, breach, phishing, lost, stolen, …
+	OpensWhenWords []string `yaml:"opens_when_words"`
+
+	// Organisations says, for the keys of the organisation map, what people
+	// write behind the label. A key stands for itself too.
+	Organisations map[incident.Organisation][]string `yaml:"organisations"`
+}
+
+// Authentication is one way of knowing who sent a mail.
+type Authentication struct {
+	// AuthservID is the name under which our mail system writes its
+	// Authentication-Results (RFC 8601). Only the topmost field with this name
+	// is read, and with trusted_hops only above their Received field.
+	AuthservID string `yaml:"authserv_id"`
+
+	// ResultsBelowReceived is for mail systems that write that field below
+	// their own Received field. They must strike out such fields under their
+	// name from what comes in (RFC 8601 section 5): a sender's stand there too.
+	ResultsBelowReceived bool `yaml:"results_below_received"`
+
+	// InternalHeader is the field by which the mail system marks what was sent
+	// from within. It is believed only in a mail that one of trusted_hops took
+	// in last. That host must strike it out of what comes from without.
+	InternalHeader *HeaderValue `yaml:"internal_header"`
+
+	// Closed says that only known users can deliver to this mailbox.
+	Closed bool `yaml:"closed"`
+}
+
+// A HeaderValue is a header field with a value, in any letter case.
+type HeaderValue struct {
+	Name  string `yaml:"name" json:"name"`
+	Value string `yaml:"value" json:"value"`
+}
+
+// Default returns a Config with every default filled in.
+func Default() Config {
+	return Config{
+		TLS:            TLSImplicit,
+		Mailbox:        "INBOX",
+		Poll:           incident.Span(time.Minute),
+		Start:          StartNow,
+		Labels:         DefaultLabels(),
+		References:     []string{`INC\d{7,}`, `REQ\d{7,}`, `RITM\d{7,}`},
+		OpensWhenWords: DefaultWords(),
+	}
+}
+
+// withDefaults fills in what was left out.
+func (c Config) withDefaults() Config {
+	d := Default()
+	if c.TLS == "" {
+		c.TLS = d.TLS
+	}
+	if c.Mailbox == "" {
+		c.Mailbox = d.Mailbox
+	}
+	if c.Poll == 0 {
+		c.Poll = d.Poll
+	}
+	if c.Start == "" {
+		c.Start = d.Start
+	}
+	for field, given := range c.Labels {
+		d.Labels[field] = given
+	}
+	c.Labels = d.Labels
+	if c.References == nil {
+		c.References = d.References
+	}
+	if c.OpensWhenWords == nil {
+		c.OpensWhenWords = d.OpensWhenWords
+	}
+	return c
+}
+
+// DefaultLabels are the labels that are known without configuration.
+func DefaultLabels() map[string][]string {
+	return map[string][]string{
+		labelDetected: {
+			"Date and time detected", "Date/time detected", "Date & time detected", "Time detected",
+			"Detected at", "Detected on", "Detected", "Date and time discovered", "Date and time noticed",
+		},
+		labelOccurred:     {"Date and time occurred", "Date and time of incident", "Occurred at", "Occurred"},
+		labelReported:     {"Date and time reported", "Reported at"},
+		labelImpact:       {"Impact"},
+		labelPersonal:     {"Personal data", "Personal data involved"},
+		labelReference:    {"Reference", "Ref", "Ticket", "Incident reference"},
+		labelOrganisation: {"Organisation", "Agency"},
+	}
+}
+
+// DefaultWords are the words that open an incident without configuration.
+func DefaultWords() []string {
+	return []string{
+		"incident", "incidents", "breach", "breached", "phishing", "phish", "phished", "lost", "stolen",
+		"theft", "missing", "malware", "ransomware", "virus", "suspicious", "compromise", "compromised",
+		"hacked", "leak", "leaked", "unauthorised", "wrong recipient", "spoofed",
+	}
+}
+
+// Validate returns all problems of c, each beginning with its field.
+func (c Config) Validate() error {
+	c = c.withDefaults()
+	all := []error{c.Source.Validate()}
+	bad := func(format string, args ...any) { all = append(all, fmt.Errorf(format, args...)) }
+	host, _, err := net.SplitHostPort(c.Address)
+	if err != nil {
+		bad("address: %q must be host:port, for example imap.example.org:993", c.Address)
+	}
+	switch c.TLS {
+	case TLSImplicit, TLSStart:
+	case TLSNone:
+		if err == nil && !loopback(host) {
+			bad("tls: none is allowed for a server on loopback only, %s is not", host)
+		}
+	default:
+		bad("tls: unknown %q (have implicit, starttls, none)", c.TLS)
+	}
+	if c.Username == "" {
+		bad("username: is missing")
+	}
+	if c.PasswordFile == "" {
+		bad("password_file: is missing")
+	}
+	if d := c.Poll.D(); d < time.Second || d > maxIdle {
+		bad("poll: must lie between 1s and %s, is %s", maxIdle, d)
+	}
+	if _, err := c.since(); err != nil {
+		bad("start: %w", err)
+	}
+	for i, h := range c.TrustedHops {
+		if !hostName(h) {
+			bad("trusted_hops[%d]: %q must be a host name, or a domain with a dot before it", i, h)
+		}
+	}
+	for i, h := range c.DeskHosts {
+		if !hostName(h) {
+			bad("desk_hosts[%d]: %q must be a host name, or a domain with a dot before it", i, h)
+		}
+	}
+	if len(c.DeskHosts) > 0 && len(c.TrustedHops) == 0 {
+		bad("desk_hosts: needs trusted_hops: who else says that the mail came from the desk?")
+	}
+	all = append(all, c.Authentication.validate(c.TrustedHops)...)
+	for field, labels := range c.Labels {
+		if !slices.Contains(labelFields(), field) {
+			bad("labels.%s: unknown field (have %s)", field, strings.Join(labelFields(), ", "))
+		}
+		for i, l := range labels {
+			if plainLabel(l) == "" {
+				bad("labels.%s[%d]: is empty", field, i)
+			}
+		}
+	}
+	for i, p := range c.References {
+		if _, err := referencePattern(p); err != nil {
+			bad("references[%d]: %w", i, err)
+		}
+	}
+	for i, w := range c.OpensWhenWords {
+		if strings.TrimSpace(w) == "" {
+			bad("opens_when_words[%d]: is empty", i)
+		}
+	}
+	for org := range c.Organisations {
+		if !incident.SourceName(org).Valid() {
+			bad("organisations.%s: must match [a-z0-9-]{1,40}", org)
+		}
+	}
+	return errors.Join(all...)
+}
+
+func (a Authentication) validate(hops []string) []error {
+	var all []error
+	bad := func(format string, args ...any) {
+		all = append(all, fmt.Errorf("authentication."+format, args...))
+	}
+	ways := 0
+	if a.AuthservID != "" {
+		ways++
+		if strings.ContainsAny(a.AuthservID, " \t;\r\n") {
+			bad("authserv_id: %q must be one word, as it stands before the first semicolon", a.AuthservID)
+		}
+	}
+	if a.ResultsBelowReceived && (a.AuthservID == "" || len(hops) == 0) {
+		bad("results_below_received: needs authserv_id and trusted_hops")
+	}
+	if a.InternalHeader != nil {
+		ways++
+		if !fieldName(a.InternalHeader.Name) || strings.Contains(a.InternalHeader.Name, ":") {
+			bad("internal_header.name: %q must be the name of a header field", a.InternalHeader.Name)
+		}
+		if a.InternalHeader.Value == "" {
+			bad("internal_header.value: is missing")
+		}
+		if len(hops) == 0 {
+			bad("internal_header: needs trusted_hops: it is believed only behind one of them")
+		}
+	}
+	if a.Closed {
+		ways++
+	}
+	if ways > 1 {
+		bad("authserv_id: name one way only of authserv_id, internal_header and closed")
+	}
+	return all
+}
+
+// Warnings returns what is allowed and yet rarely meant.
+func (c Config) Warnings() []string {
+	var all []string
+	a := c.Authentication
+	if a.AuthservID == "" && a.InternalHeader == nil && !a.Closed {
+		all = append(all, "authentication: none is named, so no mail of this mailbox can stop a clock until a person vouches for it")
+	}
+	if a.AuthservID != "" && len(c.TrustedHops) == 0 {
+		all = append(all, "authentication.authserv_id: without trusted_hops a sender's own Authentication-Results is believed unless the mail system strikes it out")
+	}
+	if len(c.Tells) == 0 {
+		all = append(all, "tells: is missing, so the arrival of a mail here reports nothing")
+	}
+	return all
+}
+
+// since returns the instant before which nothing is read; zero for StartAll and
+// StartNow.
+func (c Config) since() (time.Time, error) {
+	switch c.Start {
+	case StartNow, StartAll, "":
+		return time.Time{}, nil
+	default:
+		return incident.Date(c.Start).Start()
+	}
+}
+
+// Rule returns what the record keeps of c: all that the interpreter goes by,
+// and no address, name or secret of the connection.
+func (c Config) Rule() incident.SourceRule {
+	c = c.withDefaults()
+	rule := c.Source.Rule(incident.ChannelEmail)
+	rule.Kind = Kind
+	rule.Polled = true
+	r := reading{
+		TrustedHops:    c.TrustedHops,
+		DeskHosts:      c.DeskHosts,
+		AuthservID:     c.Authentication.AuthservID,
+		ResultsBelow:   c.Authentication.ResultsBelowReceived,
+		InternalHeader: c.Authentication.InternalHeader,
+		Closed:         c.Authentication.Closed,
+		Labels:         c.Labels,
+		References:     c.References,
+		OpensWhen:      c.OpensWhenWords,
+		Organisations:  map[string]incident.Organisation{},
+	}
+	for org, names := range c.Organisations {
+		r.Organisations[string(org)] = org
+		for _, n := range names {
+			r.Organisations[strings.ToLower(oneLine(n))] = org
+		}
+	}
+	text, err := incident.MarshalCanonical(r)
+	if err != nil {
+		panic(fmt.Sprintf("unreachable, a reading holds only text: %v", err))
+	}
+	rule.Reading = text
+	return rule
+}
+
+func hostName(h string) bool {
+	h = strings.TrimPrefix(h, ".")
+	return h != "" && !strings.ContainsAny(h, " \t/@:;()") && !strings.HasSuffix(h, ".")
+}
+
+// loopback reports whether host names this machine.
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}

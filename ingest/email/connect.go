@@ -1,0 +1,343 @@
+package email
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/emersion/go-imap/v2"
+	"github.com/emersion/go-imap/v2/imapclient"
+	"github.com/emersion/go-sasl"
+
+	"github.com/ministryofjustice/incident-promptness/internal/conf"
+)
+
+// The bounds of what one conversation with the server may last. A connection
+// that is dead shows in them: nothing waits for a server without end.
+const (
+	dialWithin    = 30 * time.Second
+	answerWithin  = time.Minute
+	literalWithin = 10 * time.Minute
+	// maxIdle is shorter than what address translators and balancers allow a
+	// silent connection (Azure 4 minutes, AWS 350 seconds; Exchange 30 minutes).
+	maxIdle = 4 * time.Minute
+)
+
+// A ConnectError says that a mailbox could not be opened.
+type ConnectError struct {
+	Step    string // "connect to", "log in to", "open"
+	Address string
+	Err     error
+	hint    string
+}
+
+// Error returns the step, the address and the cause.
+func (e *ConnectError) Error() string { return fmt.Sprintf("%s %s: %v", e.Step, e.Address, e.Err) }
+
+// Unwrap returns the cause.
+func (e *ConnectError) Unwrap() error { return e.Err }
+
+// Hint says what an operator may look at.
+func (e *ConnectError) Hint() string { return e.hint }
+
+// tlsConfig returns how the server is checked.
+func (c Config) tlsConfig() (*tls.Config, error) {
+	host, _, err := net.SplitHostPort(c.Address)
+	if err != nil {
+		return nil, fmt.Errorf("address: %w", err)
+	}
+	t := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: host}
+	if c.TLS == TLSImplicit {
+		t.NextProtos = []string{"imap"}
+	}
+	if c.CAFile == "" {
+		return t, nil
+	}
+	pem, err := os.ReadFile(c.CAFile)
+	if err != nil {
+		return nil, fmt.Errorf("ca_file: %w", err)
+	}
+	t.RootCAs = x509.NewCertPool()
+	if !t.RootCAs.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("ca_file: %s holds no certificate in PEM form", c.CAFile)
+	}
+	return t, nil
+}
+
+// dial connects, logs in and opens the mailbox for reading only. The password
+// is read anew each time, so that it can be changed without a restart.
+func dial(ctx context.Context, c Config) (mailbox, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialWithin)
+	defer cancel()
+	fail := func(step, hint string, err error) error {
+		if ctx.Err() != nil {
+			err = errors.Join(context.Cause(ctx), err)
+		}
+		return &ConnectError{Step: step, Address: c.Address, Err: err, hint: hint}
+	}
+	tlsConfig, err := c.tlsConfig()
+	if err != nil {
+		return nil, err
+	}
+	password, err := conf.ReadSecret(c.PasswordFile)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", c.Address)
+	if err != nil {
+		return nil, fail("connect to", "check the address and port, and that this machine may reach it", err)
+	}
+	// go-imap knows no context: what ends the wait is the end of the connection.
+	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
+	defer stop()
+	b := &connection{conn: conn, news: make(chan struct{}, 1)}
+	options := &imapclient.Options{
+		TLSConfig: tlsConfig,
+		UnilateralDataHandler: &imapclient.UnilateralDataHandler{
+			Mailbox: func(d *imapclient.UnilateralDataMailbox) {
+				if d.NumMessages != nil {
+					b.tell()
+				}
+			},
+		},
+	}
+	switch c.TLS {
+	case TLSImplicit:
+		t := tls.Client(conn, tlsConfig)
+		if err := t.HandshakeContext(ctx); err != nil {
+			_ = conn.Close()
+			return nil, fail("connect to", "check tls (implicit needs a TLS port, usually 993) and ca_file", err)
+		}
+		b.client = imapclient.New(t, options)
+	case TLSStart:
+		if b.client, err = imapclient.NewStartTLS(conn, options); err != nil {
+			_ = conn.Close()
+			return nil, fail("connect to", "check that the server offers STARTTLS on this port, and ca_file", err)
+		}
+	case TLSNone:
+		if host, _, _ := net.SplitHostPort(c.Address); !loopback(host) {
+			_ = conn.Close()
+			return nil, fmt.Errorf("connect to %s: tls: none is allowed on loopback only", c.Address)
+		}
+		b.client = imapclient.New(conn, options)
+	default:
+		_ = conn.Close()
+		return nil, fmt.Errorf("connect to %s: unknown tls %q", c.Address, c.TLS)
+	}
+	if err := b.login(c.Username, password); err != nil {
+		b.Close()
+		return nil, fail("log in to", "check username and password_file, and that the account may use IMAP", err)
+	}
+	if err := b.open(c.Mailbox); err != nil {
+		b.Close()
+		return nil, fail("open the mailbox at", "check mailbox, and that the account may read it", err)
+	}
+	return b, nil
+}
+
+// A connection is a mailbox on go-imap.
+type connection struct {
+	conn   net.Conn
+	client *imapclient.Client
+	state  state
+	idle   bool
+	news   chan struct{} // holds one token while there is news
+}
+
+var _ mailbox = (*connection)(nil)
+
+func (b *connection) tell() {
+	select {
+	case b.news <- struct{}{}:
+	default:
+	}
+}
+
+func (b *connection) login(user string, password conf.Secret) error {
+	if err := b.client.WaitGreeting(); err != nil {
+		return err
+	}
+	caps := b.client.Caps()
+	if !caps.Has(imap.AuthCap(sasl.Plain)) {
+		return b.client.Login(user, password.Reveal()).Wait()
+	}
+	return b.client.Authenticate(sasl.NewPlainClient("", user, password.Reveal()))
+}
+
+// open opens the mailbox with EXAMINE, by which nothing in it can be changed.
+func (b *connection) open(name string) error {
+	d, err := b.client.Select(name, &imap.SelectOptions{ReadOnly: true}).Wait()
+	if err != nil {
+		return err
+	}
+	b.idle = b.client.Caps().Has(imap.CapIdle)
+	b.state = state{uidValidity: d.UIDValidity, uidNext: uint32(d.UIDNext)}
+	return nil
+}
+
+// State returns what the server said when the mailbox was opened.
+func (b *connection) State() state { return b.state }
+
+// Close ends the connection.
+func (b *connection) Close() {
+	_ = b.conn.Close()
+	if b.client != nil {
+		_ = b.client.Close()
+	}
+}
+
+// within runs f and cuts the connection if it lasts longer than d.
+func (b *connection) within(ctx context.Context, d time.Duration, what string, f func() error) error {
+	ctx, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	stop := context.AfterFunc(ctx, func() { _ = b.conn.Close() })
+	defer stop()
+	err := f()
+	if err != nil && ctx.Err() != nil {
+		err = errors.Join(ctx.Err(), err)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return nil
+}
+
+// Search returns the UIDs above after, ascending. A server searches what it has
+// told of, so it is made to tell first; news from then on is kept for Wait. A server asked for the range
+// from one past the end gives the last mail (RFC 3501 section 6.4.8), so what
+// is not above after is left out.
+func (b *connection) Search(ctx context.Context, after uint32, since time.Time) ([]uint32, error) {
+	var uids []uint32
+	err := b.within(ctx, answerWithin, "search mailbox", func() error {
+		if err := b.client.Noop().Wait(); err != nil {
+			return err
+		}
+		select {
+		case <-b.news:
+		default:
+		}
+		var set imap.UIDSet
+		set.AddRange(imap.UID(after)+1, 0)
+		data, err := b.client.UIDSearch(&imap.SearchCriteria{UID: []imap.UIDSet{set}, Since: since}, nil).Wait()
+		if err != nil {
+			return err
+		}
+		for _, uid := range data.AllUIDs() {
+			if uint32(uid) > after {
+				uids = append(uids, uint32(uid))
+			}
+		}
+		return nil
+	})
+	slices.Sort(uids)
+	return slices.Compact(uids), err
+}
+
+// List returns size and INTERNALDATE of mails.
+func (b *connection) List(ctx context.Context, uids []uint32) (map[uint32]listed, error) {
+	all := map[uint32]listed{}
+	err := b.within(ctx, answerWithin, "list mails", func() error {
+		var set imap.UIDSet
+		for _, uid := range uids {
+			set.AddNum(imap.UID(uid))
+		}
+		cmd := b.client.Fetch(set, &imap.FetchOptions{UID: true, InternalDate: true, RFC822Size: true})
+		mails, err := cmd.Collect()
+		for _, m := range mails {
+			all[uint32(m.UID)] = listed{size: m.RFC822Size, internal: m.InternalDate.UTC()}
+		}
+		return err
+	})
+	var no *imap.Error
+	if errors.As(err, &no) {
+		return all, nil // what it refused to list is absent
+	}
+	return all, err
+}
+
+// Fetch returns the bytes of one mail, by BODY.PEEK.
+func (b *connection) Fetch(ctx context.Context, uid uint32, head bool) ([]byte, error) {
+	sections := []*imap.FetchItemBodySection{{Peek: true}}
+	if head {
+		sections = []*imap.FetchItemBodySection{
+			{Specifier: imap.PartSpecifierHeader, Peek: true},
+			{Specifier: imap.PartSpecifierText, Peek: true, Partial: &imap.SectionPartial{Size: headBytes}},
+		}
+	}
+	parts := make([][]byte, len(sections))
+	found, tooBig := false, false
+	err := b.within(ctx, literalWithin, "fetch mail", func() error {
+		cmd := b.client.Fetch(imap.UIDSetNum(imap.UID(uid)), &imap.FetchOptions{UID: true, BodySection: sections})
+		// Everything must be read to the end, or the connection hangs.
+		for m := cmd.Next(); m != nil; m = cmd.Next() {
+			for item := m.Next(); item != nil; item = m.Next() {
+				body, ok := item.(imapclient.FetchItemDataBodySection)
+				if !ok || body.Literal == nil {
+					continue
+				}
+				raw, big, err := readLiteral(body.Literal)
+				if err != nil {
+					return errors.Join(err, cmd.Close())
+				}
+				i := 0
+				if head && body.Section.Specifier == imap.PartSpecifierText {
+					i = 1
+				}
+				parts[i], found, tooBig = raw, true, tooBig || big
+			}
+		}
+		return cmd.Close()
+	})
+	var no *imap.Error
+	switch {
+	case errors.As(err, &no):
+		return nil, fmt.Errorf("%w: %w", errRefused, no)
+	case err != nil:
+		return nil, err
+	case !found:
+		return nil, errAbsent
+	case tooBig:
+		return nil, errTooBig
+	}
+	return slices.Concat(parts...), nil
+}
+
+// Wait idles until there is news, or d has passed. A connection that has died
+// meanwhile shows in the Search that follows.
+func (b *connection) Wait(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(min(d, maxIdle))
+	defer timer.Stop()
+	select {
+	case <-b.news:
+		return nil // came while we were reading
+	default:
+	}
+	var idle *imapclient.IdleCommand
+	if b.idle {
+		if err := b.within(ctx, answerWithin, "idle", func() (err error) { idle, err = b.client.Idle(); return err }); err != nil {
+			return err
+		}
+	}
+	var err error
+	select {
+	case <-b.news:
+	case <-timer.C:
+	case <-ctx.Done():
+		err = ctx.Err()
+	case <-b.client.Closed():
+		err = errors.New("idle: the connection was closed")
+	}
+	if idle != nil {
+		end := b.within(context.WithoutCancel(ctx), answerWithin, "end idle", func() error {
+			return errors.Join(idle.Close(), idle.Wait())
+		})
+		err = errors.Join(err, end)
+	}
+	return err
+}

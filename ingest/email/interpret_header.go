@@ -1,0 +1,252 @@
+package email
+
+import (
+	"bytes"
+	"mime"
+	"net/mail"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/ministryofjustice/incident-promptness/ingest/said"
+)
+
+// A field is one header field, unfolded. Name is in lower case.
+type field struct {
+	name, value string
+}
+
+// maxHeader bounds the bytes of a header that are looked at, maxFields their
+// number.
+const (
+	maxHeader = 1 << 20
+	maxFields = 2000
+)
+
+// splitHeader reads the header at the beginning of raw, however broken, and
+// returns its fields from the top, and where the body begins. A line that is no
+// field and continues none is dropped; a beginning without a single field is
+// all body.
+func splitHeader(raw []byte) (fields []field, body int) {
+	at := 0
+	for at < len(raw) && at < maxHeader {
+		end := bytes.IndexByte(raw[at:], '\n')
+		next := len(raw)
+		if end >= 0 {
+			next = at + end + 1
+		}
+		line := strings.TrimRight(string(raw[at:next]), "\r\n")
+		at = next
+		switch {
+		case line == "":
+			if len(fields) == 0 && at < len(raw) && at <= 4 {
+				continue // an empty line before the header
+			}
+			return fields, at
+		case line[0] == ' ' || line[0] == '\t':
+			if n := len(fields); n > 0 {
+				fields[n-1].value += " " + strings.TrimLeft(line, " \t")
+			}
+		default:
+			name, value, ok := strings.Cut(line, ":")
+			name = strings.TrimRight(name, " \t")
+			if !ok || !fieldName(name) {
+				if len(fields) == 0 && !strings.HasPrefix(line, "From ") && !strings.HasPrefix(line, ">From ") {
+					return nil, 0
+				}
+				continue
+			}
+			if len(fields) < maxFields {
+				fields = append(fields, field{strings.ToLower(name), strings.TrimSpace(value)})
+			}
+		}
+	}
+	return fields, at
+}
+
+func fieldName(s string) bool {
+	if s == "" || len(s) > 128 {
+		return false
+	}
+	for _, c := range []byte(s) {
+		if c <= ' ' || c >= 0x7f {
+			return false
+		}
+	}
+	return true
+}
+
+// get returns the topmost field of that name, in lower case.
+func get(fields []field, name string) (string, bool) {
+	for _, f := range fields {
+		if f.name == name {
+			return f.value, true
+		}
+	}
+	return "", false
+}
+
+// decodeWords reads RFC 2047 words; what cannot be read stays as it is.
+func decodeWords(s string) string {
+	d := mime.WordDecoder{CharsetReader: charsetReader}
+	if out, err := d.DecodeHeader(s); err == nil {
+		s = out
+	}
+	return strings.ToValidUTF8(s, "\uFFFD")
+}
+
+// headerPatterns is compiled once.
+var headerPatterns = sync.OnceValue(func() (p struct{ messageID, address, received, host, date *regexp.Regexp }) {
+	p.messageID = regexp.MustCompile(`<([^<>\s]{3,998})>`)
+	p.address = regexp.MustCompile(`[A-Za-z0-9.!#$%&'*+/=?^_{|}~-]{1,64}@[A-Za-z0-9.-]{1,253}`)
+	p.received = regexp.MustCompile(`(?i)(?:^|\s)(from|by)\s+([^\s;()]+)((?:\s*\([^()]*\))*)`)
+	p.host = regexp.MustCompile(`(?i)\b((?:[a-z0-9_-]+\.)+[a-z][a-z0-9-]*)\b`)
+	p.date = regexp.MustCompile(`(?i)^\s*(?:[a-z]{3,9},?\s+)?(\d{1,2})[\s-]+([a-z]{3})[a-z]*[\s-]+(\d{4}|\d{2})\s+(\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?\s*(?:([+-]\d{4})|([a-z]{1,5})\b)?`)
+	return p
+})
+
+// messageIDs returns the ids in a Message-ID, In-Reply-To or References field,
+// without their brackets, in order.
+func messageIDs(value string) []string {
+	var ids []string
+	for _, m := range headerPatterns().messageID.FindAllStringSubmatch(value, maxIDs) {
+		ids = append(ids, m[1])
+	}
+	if ids == nil {
+		// Some programs leave the brackets out.
+		for _, w := range strings.Fields(value) {
+			if strings.Count(w, "@") == 1 && len(w) >= 3 && len(w) <= 998 && len(ids) < maxIDs {
+				ids = append(ids, strings.Trim(w, "<>,;"))
+			}
+		}
+	}
+	return ids
+}
+
+const maxIDs = 500
+
+// address returns the one address of a From field in lower case, or "" where
+// there is none or several. The display name is never looked at: parsers differ
+// on it (GO-2024-2609).
+func address(value string) string {
+	list, err := mail.ParseAddressList(value)
+	if err == nil {
+		if len(list) != 1 {
+			return ""
+		}
+		return strings.ToLower(list[0].Address)
+	}
+	all := headerPatterns().address.FindAllString(value, 3)
+	if len(all) != 1 {
+		return ""
+	}
+	return strings.ToLower(strings.TrimRight(all[0], ".-"))
+}
+
+// A hop is what one Received field says.
+type hop struct {
+	by string // the host that wrote it, lower case
+	// from is the host that it took the mail from: the name that it looked up
+	// itself where it gives one, else the name that it was told. Lower case.
+	from string
+	at   time.Time // zero where it cannot be read
+}
+
+// parseReceived reads a Received field (RFC 5321 section 4.4) as mail systems
+// write it. ok is false where it names no host that wrote it.
+func parseReceived(value string) (h hop, ok bool) {
+	if len(value) > 8<<10 {
+		return h, false
+	}
+	i := strings.LastIndexByte(value, ';')
+	clauses := value
+	if i >= 0 {
+		clauses = value[:i]
+		h.at, _ = parseDate(value[i+1:])
+	}
+	p := headerPatterns()
+	for _, m := range p.received.FindAllStringSubmatch(clauses, 8) {
+		host := strings.ToLower(strings.Trim(m[2], "[]."))
+		switch {
+		case strings.EqualFold(m[1], "by") && h.by == "":
+			h.by = host
+		case strings.EqualFold(m[1], "from") && h.from == "" && h.by == "":
+			h.from = host
+			comment := strings.ToLower(m[3])
+			if looked := p.host.FindString(strings.ReplaceAll(comment, "helo=", "helo ")); looked != "" {
+				h.from = looked
+			} else if strings.Contains(comment, "unknown") {
+				h.from = "" // looked up and not found
+			}
+		}
+	}
+	return h, h.by != ""
+}
+
+// parseDate reads a date of RFC 5322. Named zones are taken from our own table:
+// package time reads "BST" as an hour off or not, as the machine's zone has it.
+// A date without a zone, or with one that nobody knows, is not read.
+func parseDate(s string) (time.Time, bool) {
+	m := headerPatterns().date.FindStringSubmatch(s)
+	if m == nil {
+		return time.Time{}, false
+	}
+	var offset time.Duration
+	switch {
+	case m[7] != "":
+		hh, mm := atoi(m[7][1:3]), atoi(m[7][3:])
+		if hh > 14 || mm > 59 {
+			return time.Time{}, false
+		}
+		offset = time.Duration(hh)*time.Hour + time.Duration(mm)*time.Minute
+		if m[7][0] == '-' {
+			offset = -offset
+		}
+	case m[8] != "":
+		var ok bool
+		if offset, ok = said.Zone(m[8]); !ok {
+			return time.Time{}, false
+		}
+	default:
+		return time.Time{}, false
+	}
+	month := strings.Index("janfebmaraprmayjunjulaugsepoctnovdec", strings.ToLower(m[2]))
+	year, day := atoi(m[3]), atoi(m[1])
+	if len(m[3]) == 2 {
+		year += 2000
+	}
+	hour, minute, second := atoi(m[4]), atoi(m[5]), atoi(m[6])
+	if month < 0 || month%3 != 0 || hour > 23 || minute > 59 || second > 60 || year < 1970 {
+		return time.Time{}, false
+	}
+	t := time.Date(year, time.Month(month/3+1), day, hour, minute, second, 0, time.UTC)
+	if t.Day() != day && second < 60 {
+		return time.Time{}, false
+	}
+	return t.Add(-offset), true
+}
+
+// atoi reads a few digits; anything else is 0.
+func atoi(s string) int {
+	n := 0
+	for _, c := range []byte(s) {
+		if c < '0' || c > '9' {
+			return 0
+		}
+		n = n*10 + int(c-'0')
+	}
+	return n
+}
+
+// within reports whether host is one of hosts. An entry that begins with a dot
+// stands for every host beneath that domain.
+func within(host string, hosts []string) bool {
+	for _, h := range hosts {
+		h = strings.ToLower(h)
+		if host == h || strings.HasPrefix(h, ".") && strings.HasSuffix(host, h) && len(host) > len(h) {
+			return true
+		}
+	}
+	return false
+}

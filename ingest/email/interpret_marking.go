@@ -1,0 +1,126 @@
+package email
+
+import (
+	"regexp"
+	"strings"
+	"sync"
+	"unicode"
+)
+
+// The reasons for which a mail is replaced before it is stored.
+const (
+	StubSecret     = "marked_secret"
+	StubUnreadable = "unreadable"
+	StubTooLarge   = "too_large"
+)
+
+// markedText is how much of the text is looked at for a marking.
+const markedText = 4 << 10
+
+// markings is compiled once.
+var markings = sync.OnceValue(func() (p struct{ level, only, labelled, header, subject, edge *regexp.Regexp }) {
+	// (UK) (TOP) SECRET, and what may follow it in a marking.
+	const level = `(?:uk\s+)?(?:top[\s_-]*)?secret`
+	const tail = `(?:[\s/,;:(-]+(?:uk\s+eyes\s+only|eyes\s+only|uk|strap\s*\d?|personal|[a-z]+-?sensitive)\)?)*`
+	p.only = regexp.MustCompile(`(?i)^` + level + tail + `[\s.:!]*$`)
+	p.labelled = regexp.MustCompile(`(?i)^(?:(?:security\s+|protective\s+)?(?:classification|marking)|handling|gscp?|sensitivity)\s*[:=\t|-]\s*[*_\["']*` + level + `\b`)
+	p.level = regexp.MustCompile(`\b(?:TOP[\s_-]*)?SECRET\b`)
+	p.header = regexp.MustCompile(`(?i)\b(?:top[\s_-]*)?secret\b`)
+	p.subject = regexp.MustCompile(`(?i)^(?:\s*(?:(?:re|fw|fwd|aw|wg)\s*(?:\[\d+\])?\s*:|\[(?:external|ext)\]))+`)
+	p.edge = regexp.MustCompile(`^[\s\[({<*_:|/–—-]+|[\s\])}>*_:|/–—.!-]+$`)
+	return p
+})
+
+// Marked reports whether a mail is marked SECRET or TOP SECRET, levels that
+// this program must never hold (ADR 9). It looks at three places:
+//
+//   - the subject, after RE:, FW: and [EXTERNAL]: SECRET in capitals as its
+//     first or last word or in brackets, unless NOT or NON stands before it;
+//   - a header field whose name speaks of marking, classification, sensitivity
+//     or protection, with the word secret in its value in any letter case;
+//   - the first 4 KiB of the text: a line that holds nothing but the marking
+//     (with a caveat such as UK EYES ONLY), or names it behind "Classification:"
+//     or "Protective marking:"; and the names of attached files that begin with
+//     it in capitals.
+//
+// A sentence that speaks of something secret is no marking, and
+// OFFICIAL-SENSITIVE is not a level. Where it is doubtful the answer is yes: a
+// person is told to look, while a marked mail that was stored cannot be
+// unstored.
+func Marked(raw []byte) bool {
+	d := parse(raw)
+	if markedSubject(d.subject) {
+		return true
+	}
+	for _, f := range d.fields {
+		if markingField(f.name) && markings().header.MatchString(f.value) && !denied(strings.ToUpper(f.value)) {
+			return true
+		}
+	}
+	for _, n := range d.names {
+		if l := markings().level.FindStringIndex(n); l != nil && strings.TrimLeft(n[:l[0]], " [({_-") == "" {
+			return true
+		}
+	}
+	for _, text := range []string{d.plain.String(), d.html.String(), d.inner.String()} {
+		if markedLines(text[:min(len(text), markedText)]) {
+			return true
+		}
+	}
+	return false
+}
+
+func markingField(name string) bool {
+	for _, w := range []string{"marking", "classification", "sensitivity", "protective", "x-label", "security-label"} {
+		if strings.Contains(name, w) {
+			return true
+		}
+	}
+	return false
+}
+
+func markedSubject(subject string) bool {
+	p := markings()
+	s := p.subject.ReplaceAllString(subject, "")
+	s = p.edge.ReplaceAllString(s, "")
+	for _, at := range p.level.FindAllStringIndex(s, -1) {
+		before, after := strings.TrimSpace(s[:at[0]]), strings.TrimSpace(s[at[1]:])
+		if denied(strings.ToUpper(before) + " SECRET") {
+			continue
+		}
+		before = strings.TrimSpace(strings.TrimSuffix(strings.ToUpper(before), "UK"))
+		if before == "" || after == "" || strings.ContainsAny(before[len(before)-1:], "[({") && strings.ContainsAny(after[:1], "])}") {
+			return true
+		}
+	}
+	return false
+}
+
+// denied reports whether a text in capitals says that it is not secret.
+func denied(s string) bool {
+	i := strings.LastIndex(s, "SECRET")
+	if i < 0 {
+		return false
+	}
+	words := strings.FieldsFunc(s[:i], func(r rune) bool { return !unicode.IsLetter(r) && r != '\'' })
+	for _, w := range words[max(0, len(words)-3):] {
+		switch w {
+		case "NOT", "NON", "NO", "ISN'T", "BELOW", "NEVER":
+			return true
+		}
+	}
+	return false
+}
+
+func markedLines(text string) bool {
+	p := markings()
+	for _, l := range strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' }) {
+		l = strings.TrimFunc(l, func(r rune) bool {
+			return unicode.IsSpace(r) || strings.ContainsRune("*_#[](){}<>=|~-–—\"'.", r)
+		})
+		if p.only.MatchString(l) || p.labelled.MatchString(l) {
+			return true
+		}
+	}
+	return false
+}

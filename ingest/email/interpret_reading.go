@@ -1,0 +1,107 @@
+package email
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/ministryofjustice/incident-promptness/incident"
+)
+
+// A reading is everything that the interpreter goes by for one mailbox. Its
+// canonical JSON is the source rule's Reading, so that the record holds it. A
+// field that is taken away or changes its meaning needs a new interpreter
+// version.
+type reading struct {
+	TrustedHops    []string            `json:"trusted_hops,omitempty"`
+	DeskHosts      []string            `json:"desk_hosts,omitempty"`
+	AuthservID     string              `json:"authserv_id,omitempty"`
+	ResultsBelow   bool                `json:"results_below_received,omitempty"`
+	InternalHeader *HeaderValue        `json:"internal_header,omitempty"`
+	Closed         bool                `json:"closed,omitempty"`
+	Labels         map[string][]string `json:"labels,omitempty"`
+	References     []string            `json:"references,omitempty"`
+	OpensWhen      []string            `json:"opens_when_words,omitempty"`
+	// Organisations maps what people write, in lower case, to a key.
+	Organisations map[string]incident.Organisation `json:"organisations,omitempty"`
+}
+
+// The fields that a labelled line can fill.
+const (
+	labelDetected     = "detected"
+	labelOccurred     = "occurred"
+	labelReported     = "reported"
+	labelImpact       = "impact"
+	labelPersonal     = "personal_data"
+	labelReference    = "reference"
+	labelOrganisation = "organisation"
+)
+
+func labelFields() []string {
+	return []string{
+		labelDetected, labelOccurred, labelReported, labelImpact, labelPersonal, labelReference,
+		labelOrganisation,
+	}
+}
+
+// rules is a reading made ready for use.
+type rules struct {
+	reading
+	labels     []label // longest first
+	references []*regexp.Regexp
+	opens      *regexp.Regexp // nil: no word opens
+}
+
+// A label is the text before the colon, in lower case, and what it fills.
+type label struct {
+	text, field string
+}
+
+// compile makes the canonical JSON of a reading ready for use.
+func compile(text json.RawMessage) (*rules, error) {
+	r := &rules{}
+	if len(text) > 0 {
+		if err := json.Unmarshal(text, &r.reading); err != nil {
+			return nil, fmt.Errorf("read mailbox rule: %w", err)
+		}
+	}
+	for _, field := range labelFields() {
+		for _, l := range r.Labels[field] {
+			r.labels = append(r.labels, label{plainLabel(l), field})
+		}
+	}
+	sortLabels(r.labels)
+	for _, p := range r.References {
+		re, err := referencePattern(p)
+		if err != nil {
+			return nil, err
+		}
+		r.references = append(r.references, re)
+	}
+	if len(r.OpensWhen) > 0 {
+		words := make([]string, len(r.OpensWhen))
+		for i, w := range r.OpensWhen {
+			words[i] = regexp.QuoteMeta(w)
+		}
+		re, err := regexp.Compile(`(?i)(?:^|[^\pL\pN])(?:` + strings.Join(words, "|") + `)(?:$|[^\pL\pN])`)
+		if err != nil {
+			return nil, fmt.Errorf("read mailbox rule: %w", err)
+		}
+		r.opens = re
+	}
+	return r, nil
+}
+
+// referencePattern compiles one pattern of a ticket reference. It matches whole
+// words only, in any letter case.
+func referencePattern(p string) (*regexp.Regexp, error) {
+	re, err := regexp.Compile(`(?i)\b(?:` + p + `)\b`)
+	if err != nil {
+		return nil, fmt.Errorf("read reference pattern %q: %w", p, err)
+	}
+	if re.MatchString("") {
+		return nil, fmt.Errorf("read reference pattern %q: it matches the empty text", p)
+	}
+	return re, nil
+}

@@ -1,0 +1,284 @@
+package email
+
+import (
+	"cmp"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+
+	"golang.org/x/net/html"
+)
+
+// A line is one line of a mail's text, by its byte range there.
+type line struct {
+	begin, end int
+	quoted     bool // not the sender's own new words
+}
+
+// maxLines bounds the lines of a text that are looked at.
+const maxLines = 20_000
+
+// textPatterns is compiled once.
+var textPatterns = sync.OnceValue(func() (p struct{ quote, original, wrote, from, sent *regexp.Regexp }) {
+	p.quote = regexp.MustCompile(`^[ \t]*(?:>|\|[ ])`)
+	p.original = regexp.MustCompile(`(?i)^[ \t>*_]*(?:-{2,}[ ]*(?:original|forwarded|weitergeleitete)[ ]?(?:message|mail|nachricht)?\b.*|begin forwarded message:?|-{5,}[ ]*original appointment.*)[ \t*_]*$`)
+	p.wrote = regexp.MustCompile(`(?i)^[ \t]*on\b.{4,200}\bwrote:?[ \t]*$`)
+	p.from = regexp.MustCompile(`(?i)^[ \t*_]*from:[ \t*_]*\S`)
+	p.sent = regexp.MustCompile(`(?i)^[ \t*_]*(?:sent|date):[ \t*_]*\S`)
+	return p
+})
+
+// splitLines cuts text into lines and marks those that repeat another mail:
+// what stands behind a > sign, and everything below "-----Original Message-----",
+// "On … wrote:" or the From: and Sent: lines that Outlook puts over a reply.
+func splitLines(text string) []line {
+	p := textPatterns()
+	var lines []line
+	for at := 0; at < len(text) && len(lines) < maxLines; {
+		end := strings.IndexByte(text[at:], '\n')
+		next := len(text)
+		if end >= 0 {
+			next = at + end + 1
+		}
+		end = at + len(strings.TrimRight(text[at:next], "\r\n"))
+		lines = append(lines, line{begin: at, end: end})
+		at = next
+	}
+	of := func(i int) string {
+		if i < 0 || i >= len(lines) {
+			return ""
+		}
+		return text[lines[i].begin:lines[i].end]
+	}
+	rest := false
+	for i := range lines {
+		s := of(i)
+		switch {
+		case rest:
+		case p.quote.MatchString(s):
+			lines[i].quoted = true
+			continue
+		case p.original.MatchString(s):
+			rest = true
+		case p.wrote.MatchString(s), p.wrote.MatchString(s + " " + of(i+1)):
+			// Where > signs follow they say what is quoted: somebody may
+			// answer below.
+			lines[i].quoted = true
+			rest = !quotedBelow(lines[i+1:], of, i+1)
+			continue
+		case p.from.MatchString(s):
+			for j := i + 1; j <= i+4; j++ {
+				rest = rest || p.sent.MatchString(of(j))
+			}
+		}
+		lines[i].quoted = rest
+	}
+	return lines
+}
+
+// quotedBelow reports whether a > sign opens one of the next lines that are not
+// empty.
+func quotedBelow(below []line, of func(int) string, from int) bool {
+	for i := range below[:min(len(below), 4)] {
+		if textPatterns().quote.MatchString(of(from + i)) {
+			return true
+		}
+	}
+	return false
+}
+
+// A labelled is what stands behind a label.
+type labelled struct {
+	field  string
+	value  string
+	at     int // where value begins in the text
+	quoted bool
+}
+
+// maxLabelled bounds the labelled lines that are used of one mail.
+const maxLabelled = 32
+
+// findLabelled returns the labelled lines of text, the sender's own before
+// quoted ones. A value may stand on the next line, as a form is copied.
+func (r *rules) findLabelled(text string, lines []line) []labelled {
+	var found []labelled
+	for i, l := range lines {
+		if len(found) == maxLabelled {
+			break
+		}
+		field, at := r.labelAt(text, l.begin, l.end)
+		if field == "" {
+			continue
+		}
+		value := strings.TrimRight(text[at:l.end], " \t*_|\u00a0")
+		if value == "" && i+1 < len(lines) {
+			next := lines[i+1]
+			if f, _ := r.labelAt(text, next.begin, next.end); f == "" {
+				at = skipMarkup(text, next.begin, next.end)
+				value = strings.TrimRight(text[at:next.end], " \t*_|\u00a0")
+			}
+		}
+		if value != "" {
+			found = append(found, labelled{field: field, value: value, at: at, quoted: l.quoted})
+		}
+	}
+	slices.SortStableFunc(found, func(a, b labelled) int {
+		switch {
+		case a.quoted == b.quoted:
+			return 0
+		case b.quoted:
+			return -1
+		default:
+			return 1
+		}
+	})
+	return found
+}
+
+// labelAt returns the field whose label begins the line from begin to end, and
+// where its value begins.
+func (r *rules) labelAt(text string, begin, end int) (name string, value int) {
+	at := skipMarkup(text, begin, end)
+	s := text[at:end]
+	for _, l := range r.labels {
+		if len(s) < len(l.text) || !strings.EqualFold(s[:len(l.text)], l.text) {
+			continue
+		}
+		rest := strings.TrimLeft(s[len(l.text):], " *_?\u00a0")
+		for _, sep := range []string{":", "\uff1a", "\t", "|", "="} {
+			if after, ok := strings.CutPrefix(rest, sep); ok {
+				after = strings.TrimLeft(after, " \t*_|\u00a0")
+				return l.field, end - len(after)
+			}
+		}
+	}
+	return "", 0
+}
+
+// skipMarkup moves over what may stand before a label: quote signs, bullets and
+// the signs of bold type.
+func skipMarkup(text string, begin, end int) int {
+	return end - len(strings.TrimLeft(text[begin:end], " \t>*_|-\u2022\u00a0\u00b7"))
+}
+
+// plainLabel is a label as it is compared.
+func plainLabel(s string) string {
+	return strings.ToLower(strings.TrimRight(oneLine(s), ":? "))
+}
+
+// sortLabels puts longer labels first, so that the more exact one is found.
+func sortLabels(labels []label) {
+	slices.SortFunc(labels, func(a, b label) int {
+		return cmp.Or(cmp.Compare(len(b.text), len(a.text)), cmp.Compare(a.text, b.text), cmp.Compare(a.field, b.field))
+	})
+}
+
+// htmlText returns the text of an HTML page: without script, style and what is
+// hidden, a line for each block, a tab between the cells of a table.
+func htmlText(page string) string {
+	var out strings.Builder
+	z := html.NewTokenizer(strings.NewReader(page))
+	z.SetMaxBuf(maxText)
+	skip, depth := "", 0 // within an element that is not shown
+	newline := func() {
+		if s := out.String(); s != "" && !strings.HasSuffix(s, "\n") {
+			out.WriteByte('\n')
+		}
+	}
+	for out.Len() < maxText {
+		switch z.Next() {
+		case html.ErrorToken:
+			return out.String()
+		case html.TextToken:
+			if skip == "" {
+				writeWords(&out, string(z.Text()))
+			}
+		case html.StartTagToken, html.SelfClosingTagToken:
+			tok := z.Token()
+			if skip != "" {
+				if tok.Data == skip && tok.Type == html.StartTagToken {
+					depth++
+				}
+				continue
+			}
+			switch {
+			case hidden(tok):
+				if tok.Type == html.StartTagToken && !void(tok.Data) {
+					skip, depth = tok.Data, 1
+				}
+			case tok.Data == "td" || tok.Data == "th":
+				if s := out.String(); s != "" && !strings.HasSuffix(s, "\n") {
+					out.WriteByte('\t')
+				}
+			case block(tok.Data):
+				newline()
+			case tok.Data == "br":
+				out.WriteByte('\n')
+			}
+		case html.EndTagToken:
+			name, _ := z.TagName()
+			switch tag := string(name); {
+			case skip != "":
+				if tag == skip {
+					if depth--; depth == 0 {
+						skip = ""
+					}
+				}
+			case block(tag):
+				newline()
+			}
+		case html.CommentToken, html.DoctypeToken:
+		}
+	}
+	return out.String()
+}
+
+// writeWords writes text with its white space made single, as it is shown.
+func writeWords(out *strings.Builder, s string) {
+	words := strings.Fields(s)
+	if len(words) == 0 {
+		if s != "" && out.Len() > 0 {
+			out.WriteByte(' ')
+		}
+		return
+	}
+	if strings.ContainsAny(s[:1], " \t\r\n") {
+		out.WriteByte(' ')
+	}
+	out.WriteString(strings.Join(words, " "))
+	if strings.ContainsAny(s[len(s)-1:], " \t\r\n") {
+		out.WriteByte(' ')
+	}
+}
+
+func hidden(t html.Token) bool {
+	switch t.Data {
+	case "script", "style", "head", "title", "template", "noscript":
+		return true
+	}
+	for _, a := range t.Attr {
+		v := strings.ReplaceAll(strings.ToLower(a.Val), " ", "")
+		if a.Key == "hidden" || a.Key == "style" && (strings.Contains(v, "display:none") || strings.Contains(v, "visibility:hidden")) {
+			return true
+		}
+	}
+	return false
+}
+
+func void(tag string) bool {
+	switch tag {
+	case "br", "hr", "img", "input", "meta", "link", "col", "wbr", "area", "base", "embed":
+		return true
+	}
+	return false
+}
+
+func block(tag string) bool {
+	switch tag {
+	case "p", "div", "tr", "table", "li", "ul", "ol", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote",
+		"pre", "section", "article", "header", "footer", "hr", "dl", "dt", "dd", "body", "form", "fieldset":
+		return true
+	}
+	return false
+}
