@@ -61,7 +61,7 @@ func Open(ctx context.Context, o Options) (w *Writer, err error) {
 		return nil, ahead(mark, last)
 	}
 
-	w = &Writer{log: o.Log, file: file}
+	w = &Writer{log: o.Log, file: file, coder: newCoder()}
 	check := newChecker(mark, func(r *record) error {
 		w.index(r.entry.N, r.seq)
 		if o.Each != nil {

@@ -18,7 +18,13 @@ type record struct {
 	line  []byte
 	hash  incident.Hash
 	entry incident.Entry
-	err   error // why it could not be decoded; entry is then zero
+	err   error // why it could not be decoded; entry is then worth nothing
+}
+
+// read decodes and hashes r's line.
+func (r *record) read(co *coder) {
+	r.hash = incident.HashOf(r.line)
+	r.err = co.decode(r.line, &r.entry)
 }
 
 const (
@@ -52,8 +58,9 @@ func walk(ctx context.Context, log Log, from uint64, yield func(*record) error) 
 	defer cancel()
 	for range workers {
 		wg.Go(func() {
+			co := newCoder()
 			for c := range work {
-				c.decode()
+				c.decode(co)
 				close(c.done)
 			}
 		})
@@ -118,18 +125,18 @@ func read(ctx context.Context, log Log, from uint64, order, work chan<- *chunk) 
 }
 
 // decode reads the records of c's messages.
-func (c *chunk) decode() {
+func (c *chunk) decode(co *coder) {
 	c.records = make([]record, 0, len(c.bodies))
 	for i, body := range c.bodies {
 		for rest, more := body, true; more; {
 			var line []byte
 			line, rest, more = bytes.Cut(rest, []byte{'\n'})
-			r := record{seq: c.seqs[i], last: !more, line: line, hash: incident.HashOf(line)}
-			r.entry, r.err = Decode(line)
-			if len(body) > MaxBody && r.err == nil {
+			c.records = append(c.records, record{seq: c.seqs[i], last: !more, line: line})
+			r := &c.records[len(c.records)-1]
+			r.read(co)
+			if r.err == nil && len(body) > MaxBody {
 				r.err = errTooLong
 			}
-			c.records = append(c.records, r)
 		}
 	}
 }

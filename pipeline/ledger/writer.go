@@ -16,7 +16,10 @@ import (
 type Writer struct {
 	log  Log
 	file *CheckpointFile
-	buf  []byte // of the body; owned by Commit
+
+	// coder and buf are owned by Commit.
+	coder *coder
+	buf   []byte
 
 	mu    sync.Mutex
 	head  Head
@@ -95,10 +98,11 @@ func (w *Writer) Commit(ctx context.Context, entries []incident.Entry) error {
 			body = append(body, '\n')
 		}
 		start := len(body)
-		body = Encode(body, e)
+		body = w.coder.encode(body, e)
 		// What could not be read again is never written: it could not be taken
 		// back either.
-		if _, err := Decode(body[start:]); err != nil {
+		var again incident.Entry
+		if err := w.coder.decode(body[start:], &again); err != nil {
 			return &StepError{e.N, err}
 		}
 		head.step(e, incident.HashOf(body[start:]), fence+1)
@@ -174,9 +178,10 @@ func (w *Writer) Entries(ctx context.Context, from uint64) iter.Seq2[incident.En
 // checked against the one before.
 func walkFrom(ctx context.Context, log Log, h Head, yield func(*record) error) error {
 	known := h.N == 0
+	co := newCoder()
 	err := log.Messages(ctx, h.Seq+1, func(seq uint64, body []byte) error {
 		c := chunk{seqs: []uint64{seq}, bodies: [][]byte{body}}
-		c.decode()
+		c.decode(co)
 		for i := range c.records {
 			r := &c.records[i]
 			err := r.err
