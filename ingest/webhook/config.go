@@ -124,12 +124,12 @@ func (c Config) Validate() error {
 	}
 	for s, i := range sorted(c.Severities) {
 		if !slices.Contains(incident.Impacts(), i) || i == incident.ImpactUnknown {
-			bad("severities.%s: unknown impact %q (have low, medium, high)", s, i)
+			bad("severities[%s]: unknown impact %q (have low, medium, high)", s, i)
 		}
 	}
 	for s, o := range sorted(c.Organisations) {
 		if !incident.SourceName(o).Valid() {
-			bad("organisations.%s: %q must match [a-z0-9-]{1,40}", s, o)
+			bad("organisations[%s]: %q must match [a-z0-9-]{1,40}", s, o)
 		}
 	}
 	switch c.Kind {
@@ -176,7 +176,7 @@ func Validate(sources []Config, listen string, orgs []incident.Organisation) err
 		under(c.Known(orgs))
 		for s, o := range sorted(c.Organisations) {
 			if !slices.Contains(orgs, o) {
-				under(fmt.Errorf("organisations.%s: unknown organisation %q", s, o))
+				under(fmt.Errorf("organisations[%s]: unknown organisation %q", s, o))
 			}
 		}
 	}
@@ -217,7 +217,9 @@ func (c Config) settings(orgs []incident.Organisation) settings {
 		IgnoreWhen:    strings.TrimSpace(c.IgnoreWhen),
 		Severities:    map[string]incident.Impact{},
 		Organisations: map[string]incident.Organisation{},
-		Mapping:       c.Mapping,
+	}
+	if c.Kind == KindJSON {
+		s.Mapping = c.Mapping
 	}
 	if c.Kind == KindAlertmanager {
 		s.SeverityLabel, s.OrganisationLabel = "severity", "organisation"

@@ -2,7 +2,6 @@ package webhook
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -186,43 +185,21 @@ const maxDepth = 100
 // document returns the JSON text in raw, and why there is none.
 func document(raw []byte) ([]byte, incident.Why, error) {
 	body := bytes.TrimPrefix(raw, []byte("\ufeff"))
+	ok, deep := check(body, maxDepth)
 	switch {
+	case ok:
+		return body, "", nil
+	case deep:
+		return nil, incident.WhyTooDeep, fmt.Errorf("the document is nested deeper than %d", maxDepth)
 	case len(bytes.TrimSpace(body)) == 0:
 		return nil, incident.WhyMalformed, errors.New("the body is empty")
 	case bytes.HasPrefix(body, []byte("\x1f\x8b")), bytes.HasPrefix(body, []byte("\x28\xb5\x2f\xfd")):
 		return nil, incident.WhyUnreadable, errors.New("the body is compressed; turn compression off at the sender")
 	case bytes.HasPrefix(body, []byte("\xff\xfe")), bytes.HasPrefix(body, []byte("\xfe\xff")):
 		return nil, incident.WhyUnreadable, errors.New("the body is UTF-16, want UTF-8")
-	case deeper(body, maxDepth):
-		return nil, incident.WhyTooDeep, fmt.Errorf("the document is nested deeper than %d", maxDepth)
-	case !json.Valid(body):
-		return nil, incident.WhyMalformed, errors.New("the body is not one JSON document")
 	default:
-		return body, "", nil
+		return nil, incident.WhyMalformed, errors.New("the body is not one JSON document")
 	}
-}
-
-// deeper reports whether b nests deeper than limit, before anything that
-// recurses looks at it.
-func deeper(b []byte, limit int) bool {
-	depth := 0
-	for i := 0; i < len(b); i++ {
-		switch b[i] {
-		case '{', '[':
-			if depth++; depth > limit {
-				return true
-			}
-		case '}', ']':
-			depth--
-		case '"':
-			for i++; i < len(b) && b[i] != '"'; i++ {
-				if b[i] == '\\' {
-					i++
-				}
-			}
-		}
-	}
-	return false
 }
 
 // fold returns a name of a sender as tables know it.

@@ -49,9 +49,9 @@ func (r *reading) alertmanager(body []byte) {
 	c.i++
 	alerts, bad, more, found, truncated := []alert(nil), 0, 0, false, ""
 	for c.more() {
-		switch c.name() {
+		switch string(c.name()) {
 		case "alerts":
-			alerts, bad, more, found = c.alerts(shift)
+			alerts, bad, more, found = c.alerts(shift, r.c.conditions())
 		case "truncatedAlerts":
 			if b := c.space(); b == '"' || b == '{' || b == '[' {
 				c.skip()
@@ -90,8 +90,8 @@ func (r *reading) alertmanager(body []byte) {
 
 // alerts reads the list of alerts: at most incident.MaxParts of them, how many
 // elements are no alerts, how many alerts are over the bound, and whether it is
-// a list at all.
-func (c *cursor) alerts(shift int) (all []alert, bad, more int, ok bool) {
+// a list at all. whole asks also for what only conditions look at.
+func (c *cursor) alerts(shift int, whole bool) (all []alert, bad, more int, ok bool) {
 	if !c.open('[') {
 		return nil, 0, 0, false
 	}
@@ -106,7 +106,7 @@ func (c *cursor) alerts(shift int) (all []alert, bad, more int, ok bool) {
 			more++
 			continue
 		}
-		a := c.alert()
+		a := c.alert(whole)
 		a.words[0] += shift
 		a.words[1] += shift
 		if len(a.labels) == 0 && a.fingerprint == "" {
@@ -118,11 +118,12 @@ func (c *cursor) alerts(shift int) (all []alert, bad, more int, ok bool) {
 	return all, bad, more, true
 }
 
-func (c *cursor) alert() alert {
+func (c *cursor) alert(whole bool) alert {
 	var a alert
 	c.i++
 	for c.more() {
-		switch c.name() {
+		name := c.name()
+		switch string(name) {
 		case "status":
 			a.status, _, _ = c.text()
 		case "labels":
@@ -131,12 +132,20 @@ func (c *cursor) alert() alert {
 			a.annotations = c.pairs()
 		case "startsAt":
 			a.startsAt, a.words, _ = c.text()
-		case "endsAt":
-			a.endsAt, _, _ = c.text()
-		case "generatorURL":
-			a.generatorURL, _, _ = c.text()
 		case "fingerprint":
 			a.fingerprint, _, _ = c.text()
+		case "endsAt":
+			if whole {
+				a.endsAt, _, _ = c.text()
+				continue
+			}
+			c.skip()
+		case "generatorURL":
+			if whole {
+				a.generatorURL, _, _ = c.text()
+				continue
+			}
+			c.skip()
 		default:
 			c.skip()
 		}
@@ -154,7 +163,10 @@ func (c *cursor) pairs() []pair {
 	for c.more() {
 		name := c.name()
 		if value, _, ok := c.text(); ok {
-			all = append(all, pair{name, value})
+			if all == nil {
+				all = make([]pair, 0, 8)
+			}
+			all = append(all, pair{strings.ToValidUTF8(string(name), "\ufffd"), value})
 		}
 	}
 	ascending := true
@@ -270,7 +282,7 @@ func (a *alert) ours() bool {
 
 // vars returns what conditions are written over; nil where there are none.
 func (a *alert) vars(c *compiled) map[string]any {
-	if c.opens == nil && c.ignore == nil {
+	if !c.conditions() {
 		return nil
 	}
 	labels, annotations := asMap(a.labels), asMap(a.annotations)

@@ -53,13 +53,21 @@ func (c *cursor) more() bool {
 	}
 }
 
-// name reads the name of a member and steps to its value.
-func (c *cursor) name() string {
-	s, _, _ := c.text()
+// name reads the name of a member and steps to its value. What it returns is
+// for comparing; a name with an escape in it is unquoted.
+func (c *cursor) name() []byte {
+	c.space()
+	from := c.i
+	name := []byte(nil)
+	if c.quoted() {
+		name = c.b[from+1 : c.i-1]
+	} else if s, ok := unquote(c.b[from:c.i]); ok {
+		name = []byte(s)
+	}
 	if c.space() == ':' {
 		c.i++
 	}
-	return s
+	return name
 }
 
 // text reads a string, and where between its quotes it stands. It skips a value
@@ -78,11 +86,14 @@ func (c *cursor) text() (string, [2]int, bool) {
 		}
 		return strings.ToValidUTF8(string(c.b[at[0]:at[1]]), "\ufffd"), at, true
 	}
-	var s string
-	if err := json.Unmarshal(c.b[from:c.i], &s); err != nil {
-		return "", at, false
-	}
-	return s, at, true
+	s, ok := unquote(c.b[from:c.i])
+	return s, at, ok
+}
+
+// unquote reads a string with escapes.
+func unquote(quoted []byte) (s string, ok bool) {
+	err := json.Unmarshal(quoted, &s)
+	return s, err == nil
 }
 
 // quoted steps over a string and reports whether it holds no escape.

@@ -38,6 +38,9 @@ type compiled struct {
 	severity, organisation       *expr.Program
 }
 
+// conditions reports whether there are any.
+func (c *compiled) conditions() bool { return c.opens != nil || c.ignore != nil }
+
 // compiled returns what text says, from memory where it is there.
 func (x *Interpreter) compiled(text json.RawMessage) (*compiled, error) {
 	x.mu.RLock()

@@ -40,11 +40,11 @@ func alertTitle(body []byte, i int) string {
 	}
 	title := ""
 	for c.more() {
-		if c.name() != "alerts" {
+		if string(c.name()) != "alerts" {
 			c.skip()
 			continue
 		}
-		alerts, _, _, _ := c.alerts(0)
+		alerts, _, _, _ := c.alerts(0, false)
 		if i >= len(alerts) {
 			continue
 		}

@@ -155,11 +155,18 @@ var (
 	overload   = regexp.MustCompile(`^found no matching overload for '([^']*)'(.*)`)
 	undefined  = regexp.MustCompile(`^undefined field '([^']*)'`)
 	container  = regexp.MustCompile(` \(in container '[^']*'\)`)
+	expecting  = regexp.MustCompile(`(?s) expecting .*`)
 )
 
 // problem says what the library found in the words of an operator.
 func (e *Env) problem(line, column int, text string) *Problem {
 	p := &Problem{Line: max(line, 1), Column: max(column, 1), Text: container.ReplaceAllString(text, "")}
+	if rest, ok := strings.CutPrefix(p.Text, "Syntax error: "); ok {
+		p.Text = "syntax error: " + expecting.ReplaceAllString(rest, "")
+		if strings.Contains(rest, "<EOF>") {
+			p.Text = "the expression ends too early"
+		}
+	}
 	switch {
 	case undeclared.MatchString(text):
 		p.Name = undeclared.FindStringSubmatch(text)[1]
