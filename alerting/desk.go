@@ -123,31 +123,25 @@ func (d *Desk) Run(ctx context.Context) error {
 	})
 	sweep := time.NewTicker(sweepEvery)
 	defer sweep.Stop()
-	ready := false
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case entries := <-d.news:
 			for i := range entries {
-				changed := d.book.fold(&entries[i])
-				if ready {
-					d.owe(changed)
-				}
+				d.owe(d.book.fold(&entries[i]))
 			}
 		case f := <-d.calls:
 			f()
 		case <-loaded:
-			loaded, ready = nil, true
+			loaded = nil
 			for _, l := range d.lanes {
 				w := &worker{desk: d, lane: l, unwritten: l.loose(at, time.Now().UTC())}
 				wg.Go(func() { w.run(ctx) })
 			}
 			d.owe(d.all())
 		case now := <-sweep.C:
-			if ready {
-				d.sweep(now)
-			}
+			d.sweep(now)
 		}
 	}
 }

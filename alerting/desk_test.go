@@ -338,6 +338,20 @@ func TestARestrictedIncidentIsToldWithoutItsAttributes(t *testing.T) {
 		if got := am.now[ref2name(ref)]; !got.Restricted || got.Organisation != "" || got.Impact != "" {
 			t.Errorf("told restricted %v, organisation %q, impact %q, want no attributes", got.Restricted, got.Organisation, got.Impact)
 		}
+
+		// The same after the alert ended, while its end is repeated.
+		const other incident.Ref = "p-00002y"
+		id, e := l.passed(other, time.Now())
+		d.Follow([]incident.Entry{e})
+		d.Follow([]incident.Entry{l.over(id, incident.AlertResolved, incident.WhyStopped, time.Now())})
+		bubble.Advance(time.Minute)
+		r = record(other, incident.At(t0), crossed(incident.Deadline, 1, t0, incident.AlertResolved))
+		r.Attrs.Restricted = true
+		d.Follow([]incident.Entry{l.add(time.Now(), r)})
+		bubble.Advance(time.Minute)
+		if got := am.now[ref2name(other)]; got.Active() || got.Organisation != "" || got.Impact != "" {
+			t.Errorf("the end is repeated with organisation %q and impact %q, want no attributes", got.Organisation, got.Impact)
+		}
 	})
 }
 

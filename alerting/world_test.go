@@ -48,7 +48,10 @@ const (
 
 var errDisk = errors.New("no space left on device")
 
-func (m *memory) AppendDelivery(_ context.Context, body []byte) (uint64, error) {
+func (m *memory) AppendDelivery(ctx context.Context, body []byte) (uint64, error) {
+	if ctx.Err() != nil {
+		return 0, ctx.Err()
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.n++
@@ -116,6 +119,7 @@ type level struct {
 	mu     sync.Mutex
 	answer func(n int, alerts []incident.Alert) (accept bool, err error) // nil accepts
 	hang   bool
+	takes  time.Duration
 	sends  int
 	heard  []incident.Alert // every alert accepted, in order
 	now    map[string]incident.Alert
@@ -130,6 +134,11 @@ func (l *level) Send(ctx context.Context, alerts []incident.Alert) error {
 	if hang {
 		<-ctx.Done()
 		return ctx.Err()
+	}
+	if l.takes > 0 {
+		timer := time.NewTimer(l.takes)
+		defer timer.Stop()
+		<-timer.C
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -169,13 +178,23 @@ type edge struct {
 
 	mu     sync.Mutex
 	answer func(n int, a incident.Alert) (accept bool, err error) // nil accepts
+	takes  time.Duration
 	tells  int
 	heard  []string // "id state", with " again"
 }
 
 func (e *edge) Name() string { return e.name }
 
-func (e *edge) Tell(_ context.Context, a incident.Alert, again bool) error {
+func (e *edge) Tell(ctx context.Context, a incident.Alert, again bool) error {
+	if e.takes > 0 {
+		timer := time.NewTimer(e.takes)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.tells++
@@ -193,23 +212,26 @@ func (e *edge) Tell(_ context.Context, a incident.Alert, again bool) error {
 	return err
 }
 
-// A desk is one that runs.
+// A desk is one with its metrics.
 type desk struct {
 	*alerting.Desk
 	reg  *prometheus.Registry
-	stop func()
+	stop func() // ends Run and waits for it
 }
 
-// run starts a desk on what was recorded before, as a process does.
-func run(t *testing.T, m *memory, c alerting.Channels, past []incident.Entry) *desk {
+func newDesk(t *testing.T, m alerting.Deliveries, c alerting.Channels) *desk {
 	t.Helper()
 	reg := prometheus.NewRegistry()
 	d, err := alerting.New(m, c, slog.New(slog.NewTextHandler(t.Output(), nil)), reg)
 	if err != nil {
 		t.Fatalf("New: %v", err)
 	}
-	d.Follow(past)
-	d.Live()
+	return &desk{Desk: d, reg: reg}
+}
+
+// start has d run, and returns what ends it and waits for it.
+func (d *desk) start(t *testing.T) func() {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() {
@@ -218,7 +240,17 @@ func run(t *testing.T, m *memory, c alerting.Channels, past []incident.Entry) *d
 			t.Errorf("Run: %v", err)
 		}
 	}()
-	return &desk{Desk: d, reg: reg, stop: sync.OnceFunc(func() { cancel(); <-ended })}
+	return sync.OnceFunc(func() { cancel(); <-ended })
+}
+
+// run starts a desk on what was recorded before, as a process does.
+func run(t *testing.T, m alerting.Deliveries, c alerting.Channels, past []incident.Entry) *desk {
+	t.Helper()
+	d := newDesk(t, m, c)
+	d.Follow(past)
+	d.Live()
+	d.stop = d.start(t)
+	return d
 }
 
 // A log makes entries as the fold would.
