@@ -133,7 +133,7 @@ func TestMailsAreReadOnceEachWhileTheConnectionIsCut(t *testing.T) {
 	random := rand.New(rand.NewPCG(seed, seed))
 	cuts := 0
 	proxy := newCutter(t, s.Addr, func() int64 {
-		if cuts++; cuts > 12 {
+		if cuts++; cuts > 6 {
 			return -1
 		}
 		return 900 + random.Int64N(12_000)
@@ -141,7 +141,7 @@ func TestMailsAreReadOnceEachWhileTheConnectionIsCut(t *testing.T) {
 	c := configFor(s)
 	c.TLS, c.Address, c.Start = email.TLSNone, proxy.addr, email.StartAll
 	var want []string
-	for i := range 60 {
+	for i := range 40 {
 		subject := fmt.Sprintf("mail %d", i)
 		want = append(want, subject)
 		s.Deliver(append(letter(subject), strings.Repeat("a line of the mail\r\n", random.IntN(60))...))

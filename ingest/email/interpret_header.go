@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"github.com/ministryofjustice/incident-promptness/ingest/said"
 )
@@ -97,10 +98,9 @@ func decodeWords(s string) string {
 }
 
 // headerPatterns is compiled once.
-var headerPatterns = sync.OnceValue(func() (p struct{ messageID, address, received, host, date *regexp.Regexp }) {
+var headerPatterns = sync.OnceValue(func() (p struct{ messageID, address, host, date *regexp.Regexp }) {
 	p.messageID = regexp.MustCompile(`<([^<>\s]{3,998})>`)
 	p.address = regexp.MustCompile(`[A-Za-z0-9.!#$%&'*+/=?^_{|}~-]{1,64}@[A-Za-z0-9.-]{1,253}`)
-	p.received = regexp.MustCompile(`(?i)(?:^|\s)(from|by)\s+([^\s;()]+)((?:\s*\([^()]*\))*)`)
 	p.host = regexp.MustCompile(`(?i)\b((?:[a-z0-9_-]+\.)+[a-z][a-z0-9-]*)\b`)
 	p.date = regexp.MustCompile(`(?i)^\s*(?:[a-z]{3,9},?\s+)?(\d{1,2})[\s-]+([a-z]{3})[a-z]*[\s-]+(\d{4}|\d{2})\s+(\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?\s*(?:([+-]\d{4})|([a-z]{1,5})\b)?`)
 	return p
@@ -165,23 +165,71 @@ func parseReceived(value string) (h hop, ok bool) {
 		clauses = value[:i]
 		h.at, _ = parseDate(value[i+1:])
 	}
-	p := headerPatterns()
-	for _, m := range p.received.FindAllStringSubmatch(clauses, 8) {
-		host := strings.ToLower(strings.Trim(m[2], "[]."))
+	words := receivedWords(clauses)
+	for i := 0; i+1 < len(words); i++ {
+		host := strings.ToLower(strings.Trim(words[i+1].text, "[].,"))
 		switch {
-		case strings.EqualFold(m[1], "by") && h.by == "":
+		case words[i].comment || words[i+1].comment || h.by != "":
+		case strings.EqualFold(words[i].text, "by"):
 			h.by = host
-		case strings.EqualFold(m[1], "from") && h.from == "" && h.by == "":
+		case strings.EqualFold(words[i].text, "from") && h.from == "":
 			h.from = host
-			comment := strings.ToLower(m[3])
-			if looked := p.host.FindString(strings.ReplaceAll(comment, "helo=", "helo ")); looked != "" {
-				h.from = looked
-			} else if strings.Contains(comment, "unknown") {
-				h.from = "" // looked up and not found
+			if i+2 < len(words) && words[i+2].comment {
+				h.from = lookedUp(host, words[i+2].text)
 			}
 		}
 	}
 	return h, h.by != ""
+}
+
+// A receivedWord is a word of a Received field, or a comment in it.
+type receivedWord struct {
+	text    string
+	comment bool
+}
+
+// receivedWords cuts a Received field into words and comments. Words in a
+// comment ("(qmail invoked by uid 1)") are no clauses.
+func receivedWords(s string) []receivedWord {
+	var words []receivedWord
+	depth, begin := 0, 0
+	cut := func(end int) {
+		for _, w := range strings.FieldsFunc(s[begin:end], func(r rune) bool { return r == ';' || unicode.IsSpace(r) }) {
+			words = append(words, receivedWord{text: w})
+		}
+	}
+	for i := range len(s) {
+		switch {
+		case s[i] == '(':
+			if depth++; depth == 1 {
+				cut(i)
+				begin = i + 1
+			}
+		case s[i] == ')' && depth > 0:
+			if depth--; depth == 0 {
+				words = append(words, receivedWord{s[begin:i], true})
+				begin = i + 1
+			}
+		}
+	}
+	if depth == 0 {
+		cut(len(s))
+	}
+	return words
+}
+
+// lookedUp returns the name that the receiving host found for its peer, which
+// stands in the comment behind the name that the peer gave itself; that name
+// where the comment has none, and nothing where it says that there is none.
+func lookedUp(given, comment string) string {
+	comment = strings.ToLower(strings.ReplaceAll(comment, "=", " "))
+	if found := headerPatterns().host.FindString(comment); found != "" {
+		return found
+	}
+	if strings.Contains(comment, "unknown") {
+		return ""
+	}
+	return given
 }
 
 // parseDate reads a date of RFC 5322. Named zones are taken from our own table:

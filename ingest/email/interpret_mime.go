@@ -190,6 +190,9 @@ func (d *document) attached(body io.Reader, depth int) error {
 	in := &document{parts: d.parts}
 	in.read(raw, depth+1)
 	d.parts = in.parts
+	if in.broken == incident.WhyTooDeep || in.broken == incident.WhyTooManyParts {
+		d.broken = in.broken // what is wrong with an attached mail else is no fault of this one
+	}
 	if id, ok := get(in.fields, "message-id"); ok {
 		d.innerIDs = append(d.innerIDs, messageIDs(id)...)
 	}

@@ -96,12 +96,12 @@ func compile(text json.RawMessage) (*rules, error) {
 // referencePattern compiles one pattern of a ticket reference. It matches whole
 // words only, in any letter case.
 func referencePattern(p string) (*regexp.Regexp, error) {
-	re, err := regexp.Compile(`(?i)\b(?:` + p + `)\b`)
+	whole, err := regexp.Compile(`^(?:` + p + `)$`)
 	if err != nil {
 		return nil, fmt.Errorf("read reference pattern %q: %w", p, err)
 	}
-	if re.MatchString("") {
+	if whole.MatchString("") {
 		return nil, fmt.Errorf("read reference pattern %q: it matches the empty text", p)
 	}
-	return re, nil
+	return regexp.Compile(`(?i)\b(?:` + p + `)\b`)
 }

@@ -1,0 +1,41 @@
+package email
+
+import (
+	"context"
+	"time"
+)
+
+// Mailbox is the connection that a Box reads from.
+type Mailbox = mailbox
+
+// What an external test needs to play a server.
+type (
+	State  = state
+	Listed = listed
+)
+
+// The answers of a connection that is well.
+var (
+	ErrAbsent  = errAbsent
+	ErrRefused = errRefused
+)
+
+// NewState returns what a server says of a mailbox.
+func NewState(validity, next uint32) State { return state{validity, next} }
+
+// NewListed returns what a server tells of a mail.
+func NewListed(size int64, internal time.Time) Listed { return listed{size, internal} }
+
+// SetDial makes b connect with f.
+func SetDial(b *Box, f func(context.Context) (Mailbox, error)) {
+	b.dial = func(ctx context.Context, _ Config) (mailbox, error) { return f(ctx) }
+}
+
+// ParseReceived is parseReceived.
+func ParseReceived(value string) (by, from string, at time.Time, ok bool) {
+	h, ok := parseReceived(value)
+	return h.by, h.from, h.at, ok
+}
+
+// ParseDate is parseDate.
+func ParseDate(s string) (time.Time, bool) { return parseDate(s) }
