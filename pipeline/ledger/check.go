@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 
 	"github.com/ministryofjustice/incident-promptness/incident"
@@ -142,7 +143,7 @@ func (c covered) check(ctx context.Context, v Vault) error {
 	case err != nil && ctx.Err() != nil:
 		return ctx.Err()
 	case err != nil:
-		return &RefusedError{Name: RefuseNoSignal, N: c.n, Pos: c.pos, Err: err}
+		return &RefusedError{Name: RefuseUnread, N: c.n, Pos: c.pos, Err: err}
 	case s.Commit != c.commit:
 		return &RefusedError{Name: RefuseSignal, N: c.n, Pos: c.pos,
 			What: fmt.Sprintf("its bytes hash to %s, the record says %s", s.Commit, c.commit)}
@@ -151,29 +152,29 @@ func (c covered) check(ctx context.Context, v Vault) error {
 	}
 }
 
-// state checks what the log says of itself and returns its last sequence.
-func state(ctx context.Context, log Log) (uint64, error) {
+// endOf returns the last sequence of the log, and refuses one that says of itself
+// that it does not begin with message 1.
+func endOf(ctx context.Context, log Log) (last uint64, deleted int, err error) {
 	first, last, deleted, err := log.State(ctx)
 	switch {
 	case err != nil:
-		return 0, fmt.Errorf("read state of ledger: %w", err)
+		return 0, 0, fmt.Errorf("read state of ledger: %w", err)
 	case last == 0:
-		return 0, nil
+		return 0, 0, nil
 	case first != 1:
-		return 0, &RefusedError{Name: RefuseFirst, Seq: first, What: "the record begins here, not with message 1"}
-	case deleted != 0:
-		return 0, &RefusedError{Name: RefuseDeleted, What: fmt.Sprintf("%d of %d messages", deleted, last)}
+		return 0, 0, &RefusedError{Name: RefuseFirst, Seq: first, What: "the record begins here, not with message 1"}
 	default:
-		return last, nil
+		return last, deleted, nil
 	}
 }
 
-// chain walks the whole log through c. The log said that it reaches last.
-func (c *checker) chain(ctx context.Context, log Log, last uint64, progress func(done, total uint64)) error {
+// chain walks the whole log through c. The log said that it reaches last, and
+// that so many messages are gone.
+func (c *checker) chain(ctx context.Context, log Log, last uint64, deleted int, progress func(done, total uint64)) error {
 	next := uint64(1)
 	err := walk(ctx, log, 1, func(r *record) error {
 		if r.seq != next {
-			return &RefusedError{Name: RefuseDeleted, N: c.head.N + 1, Seq: next, What: fmt.Sprintf("message %d follows %d", r.seq, next-1)}
+			return c.lost(next, fmt.Sprintf("message %d follows %d", r.seq, next-1), nil)
 		}
 		if err := c.take(r); err != nil {
 			return err
@@ -186,19 +187,29 @@ func (c *checker) chain(ctx context.Context, log Log, last uint64, progress func
 		}
 		return nil
 	})
-	if err != nil {
+	_, named := errors.AsType[*RefusedError](err)
+	switch {
+	case named || ctx.Err() != nil:
 		return err
+	case deleted > 0:
+		// The log knows that messages are gone, and stops where the first was.
+		return c.lost(next, fmt.Sprintf("%d of %d messages are gone, the first of them here", deleted, last), err)
+	case err != nil:
+		return fmt.Errorf("read ledger after entry %d in message %d: %w", c.head.N, c.head.Seq, err)
+	case next <= last:
+		return c.lost(next, fmt.Sprintf("the record can be read up to message %d of %d", next-1, last), nil)
 	}
 	if err := c.end(); err != nil {
 		return err
-	}
-	if next <= last {
-		return &RefusedError{Name: RefuseDeleted, N: c.head.N + 1, Seq: next, What: fmt.Sprintf("the record can be read up to message %d of %d", next-1, last)}
 	}
 	if progress != nil {
 		progress(next-1, next-1)
 	}
 	return nil
+}
+
+func (c *checker) lost(seq uint64, what string, err error) error {
+	return &RefusedError{Name: RefuseDeleted, N: c.head.N + 1, Seq: seq, What: what, Err: err}
 }
 
 // progressEvery is after how many messages progress is told.

@@ -41,7 +41,7 @@ func Open(ctx context.Context, o Options) (w *Writer, err error) {
 			err = errors.Join(err, file.Close())
 		}
 	}()
-	last, err := state(ctx, o.Log)
+	last, deleted, err := endOf(ctx, o.Log)
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +69,7 @@ func Open(ctx context.Context, o Options) (w *Writer, err error) {
 		}
 		return nil
 	})
-	if err := check.chain(ctx, o.Log, last, o.Progress); err != nil {
+	if err := check.chain(ctx, o.Log, last, deleted, o.Progress); err != nil {
 		return nil, err
 	}
 	if err := stale(mark, check.head); err != nil {

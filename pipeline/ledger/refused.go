@@ -21,7 +21,7 @@ const (
 	RefuseDiffers   Refusal = "checkpoint_differs"     // the entry that the checkpoint names has another hash
 	RefuseVault     Refusal = "signals_end_lost"       // SIGNALS ends before the position covered
 	RefuseSignal    Refusal = "signal_changed"         // a signal does not hash to its commitment
-	RefuseNoSignal  Refusal = "signal_missing"         // a signal is gone, and no note says that it was erased
+	RefuseUnread    Refusal = "signal_unreadable"      // a signal cannot be read, and no note says that it was erased
 	RefuseTwice     Refusal = "alert_told_twice"       // one alert was made more than once
 	RefuseReference Refusal = "ledger_reference_wrong" // an entry names one that is not what it should be
 )
@@ -30,7 +30,7 @@ const (
 func Refusals() []Refusal {
 	return []Refusal{
 		RefuseFirst, RefuseDeleted, RefuseMissing, RefuseAhead, RefuseStale, RefuseRecord,
-		RefuseDiffers, RefuseVault, RefuseSignal, RefuseNoSignal, RefuseTwice, RefuseReference,
+		RefuseDiffers, RefuseVault, RefuseSignal, RefuseUnread, RefuseTwice, RefuseReference,
 	}
 }
 
@@ -81,8 +81,8 @@ func (e *RefusedError) Hint() string {
 		return "the checkpoint file is an old copy, or another program writes to this record: bring back the newest checkpoint, and let one process write"
 	case RefuseVault:
 		return "the end of SIGNALS is gone, so acknowledged signals are lost and their numbers would be used again: restore SIGNALS from a backup that reaches this position"
-	case RefuseSignal, RefuseNoSignal:
-		return "the bytes of a signal were damaged or deleted without an erased note: restore SIGNALS from a backup"
+	case RefuseSignal, RefuseUnread:
+		return "the bytes of a signal were damaged, or deleted without an erased note: keep this directory as it is and restore SIGNALS from a backup"
 	case RefuseTwice, RefuseReference:
 		return "the chain is whole but the program that wrote it was at fault: keep this directory as it is and report the fault with this line"
 	default:

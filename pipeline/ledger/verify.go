@@ -35,7 +35,7 @@ func Verify(ctx context.Context, log Log, vault Vault, checkpointPath string, pr
 	if markErr != nil && !errors.Is(markErr, ErrNoCheckpoint) {
 		return Report{}, markErr
 	}
-	last, err := state(ctx, log)
+	last, deleted, err := endOf(ctx, log)
 	switch {
 	case err != nil:
 		return Report{}, err
@@ -54,7 +54,7 @@ func Verify(ctx context.Context, log Log, vault Vault, checkpointPath string, pr
 	}
 	v := newVerifier(vault)
 	check := newChecker(mark, func(r *record) error { return v.entry(ctx, r) })
-	if err := check.chain(ctx, log, last, progress); err != nil {
+	if err := check.chain(ctx, log, last, deleted, progress); err != nil {
 		return v.report, err
 	}
 	v.report.Checkpoint = newer.N

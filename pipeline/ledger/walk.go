@@ -73,10 +73,10 @@ func walk(ctx context.Context, log Log, from uint64, yield func(*record) error) 
 	for c := range order {
 		select {
 		case <-c.done:
-		case <-ctx.Done():
-			// The reader ends too; its error is the better one, after order is
-			// closed. A chunk that no worker took never gets done.
-			continue
+		case <-ctx.Done(): // a chunk that no worker took never gets done
+		}
+		if ctx.Err() != nil {
+			continue // until the reader ends too; nothing is yielded behind a gap
 		}
 		for i := range c.records {
 			if err := yield(&c.records[i]); errors.Is(err, errStop) {

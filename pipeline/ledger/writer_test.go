@@ -57,19 +57,62 @@ func (w *world) next(wr *ledger.Writer, count int) []incident.Entry {
 	n, _, seq := wr.Head()
 	entries := make([]incident.Entry, count)
 	for i := range entries {
-		pos := incident.Pos{Seq: seq + 1, Index: i}
-		s := incident.Stored{Pos: pos, Commit: incident.Digest{byte(seq), byte(i), 1}}
-		w.vault.Put(s)
-		entries[i] = incident.Entry{
-			N: n + 1 + uint64(i), At: start.Add(time.Duration(n) * time.Second), Pos: pos,
-			Kind: incident.KindIgnored, Why: incident.WhyNotIncident,
-			Signal: &incident.SignalRecord{
-				Mark: incident.Mark{1}, Commit: s.Commit, Pos: pos, Source: "desk",
-				Channel: incident.ChannelManual, Received: start, Receipt: start, Interpreter: "manual/1",
-			},
-		}
+		entries[i] = w.signal(n+1+uint64(i), incident.Pos{Seq: seq + 1, Index: i})
 	}
 	return entries
+}
+
+// signal puts a signal into the vault and returns the entry n of it.
+func (w *world) signal(n uint64, pos incident.Pos) incident.Entry {
+	s := incident.Stored{Pos: pos, Commit: incident.Digest{byte(pos.Seq), byte(pos.Seq >> 8), byte(pos.Index), 1}}
+	w.vault.Put(s)
+	return incident.Entry{
+		N: n, At: start.Add(time.Duration(pos.Seq) * time.Second), Pos: pos,
+		Kind: incident.KindIgnored, Why: incident.WhyNotIncident,
+		Signal: &incident.SignalRecord{
+			Mark: incident.Mark{1}, Commit: s.Commit, Pos: pos, Source: "desk",
+			Channel: incident.ChannelManual, Received: start, Receipt: start, Interpreter: "manual/1",
+		},
+	}
+}
+
+// stored puts a record of so many messages in place as if it had been
+// committed, without the writes to a disk, and returns its entries.
+func (w *world) stored(t *testing.T, messages int) []incident.Entry {
+	t.Helper()
+	var all []incident.Entry
+	var head ledger.Checkpoint
+	for seq := range messages {
+		var body []byte
+		for i := range 1 + seq%3 {
+			e := w.signal(uint64(len(all))+1, incident.Pos{Seq: uint64(seq) + 1, Index: i})
+			e.V, e.Prev = incident.EntryVersion, head.Hash
+			line := ledger.Encode(nil, &e)
+			head = ledger.Checkpoint{N: e.N, Seq: uint64(seq) + 1, Hash: incident.HashOf(line)}
+			if i > 0 {
+				body = append(body, '\n')
+			}
+			body = append(body, line...)
+			all = append(all, e)
+		}
+		w.log.Bodies = append(w.log.Bodies, body)
+	}
+	w.mark(t, head)
+	return all
+}
+
+// mark makes cp the checkpoint, in a new file.
+func (w *world) mark(t *testing.T, cp ledger.Checkpoint) {
+	t.Helper()
+	w.path = filepath.Join(t.TempDir(), "checkpoint")
+	f, err := ledger.OpenCheckpoint(w.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Write(cp); err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
 }
 
 func TestWhatIsCommittedIsReadBack(t *testing.T) {
