@@ -180,6 +180,17 @@ func TestWhatIsNewDoesNotDisturbAReceiverThatIsDown(t *testing.T) {
 		if am.now[incident.Alert{Incident: "p-00001x", Policy: polImp002, Threshold: incident.Deadline}.Name()].ID != old {
 			t.Error("not told again of what it knew before it went down")
 		}
+		// After a short outage it does not wait for the next repetition.
+		bubble.Advance(2 * time.Minute)
+		am.now, down = nil, true
+		_, e = l.passed("p-00002y", time.Now())
+		d.Follow([]incident.Entry{e})
+		bubble.Advance(time.Nanosecond)
+		down = false
+		bubble.Advance(2 * time.Second)
+		if got := len(am.now); got != 202 {
+			t.Errorf("told of %d alerts two seconds after a short outage, want 202", got)
+		}
 	})
 }
 
