@@ -99,11 +99,13 @@ func TestEveryProblemOfASourceIsNamedAtOnce(t *testing.T) {
 
 type refusal struct {
 	permanent bool
+	erased    bool
 	after     time.Duration
 }
 
 func (refusal) Error() string               { return "refuse signal" }
 func (r refusal) Permanent() bool           { return r.permanent }
+func (r refusal) Erased() bool              { return r.erased }
 func (r refusal) RetryAfter() time.Duration { return r.after }
 
 func TestAnErrorPassesUnlessItSaysOtherwise(t *testing.T) {
@@ -111,15 +113,20 @@ func TestAnErrorPassesUnlessItSaysOtherwise(t *testing.T) {
 		name      string
 		err       error
 		permanent bool
+		erased    bool
 		after     time.Duration
 	}{
-		{"an unknown error", errors.New("disk full"), false, ingest.DefaultRetry},
-		{"a wrapped refusal for ever", fmt.Errorf("put: %w", refusal{permanent: true}), true, ingest.DefaultRetry},
-		{"a wrapped wait", fmt.Errorf("put: %w", refusal{after: time.Minute}), false, time.Minute},
+		{"an unknown error", errors.New("disk full"), false, false, ingest.DefaultRetry},
+		{"a wrapped refusal for ever", fmt.Errorf("put: %w", refusal{permanent: true}), true, false, ingest.DefaultRetry},
+		{"erased bytes", fmt.Errorf("put: %w", refusal{permanent: true, erased: true}), true, true, ingest.DefaultRetry},
+		{"a wrapped wait", fmt.Errorf("put: %w", refusal{after: time.Minute}), false, false, time.Minute},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if got := ingest.IsPermanent(tt.err); got != tt.permanent {
 				t.Errorf("IsPermanent = %v, want %v", got, tt.permanent)
+			}
+			if got := ingest.IsErased(tt.err); got != tt.erased {
+				t.Errorf("IsErased = %v, want %v", got, tt.erased)
 			}
 			if got := ingest.RetryAfter(tt.err); got != tt.after {
 				t.Errorf("RetryAfter = %v, want %v", got, tt.after)

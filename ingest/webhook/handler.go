@@ -171,7 +171,7 @@ func (h *Handler) take(w http.ResponseWriter, r *http.Request, s *source) outcom
 		return outcome{result: resultRepeat, id: sig.ID}
 	case err == nil:
 		return outcome{result: resultStored, id: sig.ID}
-	case ingest.IsPermanent(err):
+	case ingest.IsErased(err):
 		return outcome{result: resultRefused, err: err}
 	default:
 		return outcome{result: resultUnavailable, err: err}

@@ -276,6 +276,12 @@ type forEver struct{}
 
 func (forEver) Error() string   { return "put signal: erased" }
 func (forEver) Permanent() bool { return true }
+func (forEver) Erased() bool    { return true }
+
+type invalid struct{}
+
+func (invalid) Error() string   { return "put signal: no source" }
+func (invalid) Permanent() bool { return true }
 
 type soon struct{}
 
@@ -294,6 +300,7 @@ func TestWhatCouldNotBeStoredIsNeverAnswered2xx(t *testing.T) {
 		{"storing fails, the signal is not there", errors.New("disk full"), nil, 503, "5", "siem/unavailable", 0},
 		{"storing fails, the signal is there", nil, errors.New("no answer in time"), 503, "5", "siem/unavailable", 1},
 		{"the sink says when", soon{}, nil, 503, "2", "siem/unavailable", 0},
+		{"a fault of ours that no retry mends is still ours", invalid{}, nil, 503, "5", "siem/unavailable", 0},
 		{"the bytes were erased", forEver{}, nil, 410, "", "siem/refused", 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
