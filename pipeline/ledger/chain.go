@@ -16,11 +16,26 @@ type Head struct {
 	Pos  incident.Pos  // nor does this
 }
 
-// follows checks that e may come after h, all but the hash that it names.
+// An unlinkedError says that an entry does not name the hash of the one before:
+// one of the two was changed.
+type unlinkedError struct {
+	n          uint64 // the entry before
+	hash, prev incident.Hash
+}
+
+func (e *unlinkedError) Error() string {
+	return fmt.Sprintf("prev is %s, the hash of entry %d is %s", e.prev, e.n, e.hash)
+}
+
+// follows checks that e may come after h. The hash is looked at before what
+// came forward and what backward: a time that runs backwards between two
+// entries that do not hang together says only that one was changed.
 func (h *Head) follows(e *incident.Entry) error {
 	switch {
 	case e.N != h.N+1:
 		return fmt.Errorf("entry %d stands where %d belongs", e.N, h.N+1)
+	case e.Prev != h.Hash:
+		return &unlinkedError{n: h.N, hash: h.Hash, prev: e.Prev}
 	case e.At.Before(h.At):
 		return fmt.Errorf("time runs backwards: at %s after %s",
 			e.At.UTC().Format(time.RFC3339Nano), h.At.UTC().Format(time.RFC3339Nano))

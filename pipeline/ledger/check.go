@@ -51,11 +51,12 @@ func (c *checker) take(r *record) error {
 	if r.err != nil {
 		return bad(r.err)
 	}
-	if e.N == c.head.N+1 && e.Prev != c.head.Hash {
+	err := c.head.follows(e)
+	if _, ok := errors.AsType[*unlinkedError](err); ok {
 		c.doubt = r
 		return nil
 	}
-	if err := c.head.follows(e); err != nil {
+	if err != nil {
 		return bad(err)
 	}
 	c.head.step(e, r.hash, r.seq)

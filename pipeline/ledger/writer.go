@@ -185,11 +185,11 @@ func walkFrom(ctx context.Context, log Log, h Head, yield func(*record) error) e
 		for i := range c.records {
 			r := &c.records[i]
 			err := r.err
+			if !known {
+				h.Hash = r.entry.Prev
+			}
 			if err == nil {
 				err = h.follows(&r.entry)
-			}
-			if err == nil && known && r.entry.Prev != h.Hash {
-				err = fmt.Errorf("prev is %s, the hash of entry %d is %s", r.entry.Prev, h.N, h.Hash)
 			}
 			if err != nil {
 				return &RefusedError{Name: RefuseRecord, N: h.N + 1, Seq: seq, Err: err}
