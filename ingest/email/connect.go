@@ -178,6 +178,18 @@ func (b *connection) open(name string) error {
 	}
 	b.idle = b.client.Caps().Has(imap.CapIdle)
 	b.state = state{uidValidity: d.UIDValidity, uidNext: uint32(d.UIDNext)}
+	if d.UIDNext > 0 {
+		return nil
+	}
+	// A server of before 2003 does not tell: the next is past the last.
+	data, err := b.client.UIDSearch(&imap.SearchCriteria{}, nil).Wait()
+	if err != nil {
+		return err
+	}
+	for _, uid := range data.AllUIDs() {
+		b.state.uidNext = max(b.state.uidNext, uint32(uid)+1)
+	}
+	b.state.uidNext = max(b.state.uidNext, 1)
 	return nil
 }
 

@@ -169,7 +169,7 @@ func parseReceived(value string) (h hop, ok bool) {
 	for i := 0; i+1 < len(words); i++ {
 		host := strings.ToLower(strings.Trim(words[i+1].text, "[].,"))
 		switch {
-		case words[i].comment || words[i+1].comment || h.by != "":
+		case words[i].comment || words[i+1].comment || h.by != "" || strings.ContainsAny(host, "()\x00"):
 		case strings.EqualFold(words[i].text, "by"):
 			h.by = host
 		case strings.EqualFold(words[i].text, "from") && h.from == "":

@@ -131,6 +131,13 @@ func (c *conn) Close() {}
 // inBubble runs a box against a server in virtual time, from noon.
 func inBubble(t *testing.T, f func(t *testing.T, s *server, v *vault, box *email.Box)) {
 	t.Helper()
+	inBubbleFrom(t, email.StartNow, f)
+}
+
+// inBubbleFrom is inBubble with another start, on a mailbox that holds ten mails
+// of the last ten days.
+func inBubbleFrom(t *testing.T, start string, f func(t *testing.T, s *server, v *vault, box *email.Box)) {
+	t.Helper()
 	secret := filepath.Join(t.TempDir(), "password")
 	if err := os.WriteFile(secret, []byte("x\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -139,7 +146,14 @@ func inBubble(t *testing.T, f func(t *testing.T, s *server, v *vault, box *email
 		bubble.Start(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC))
 		c := config()
 		c.Address, c.Username, c.PasswordFile = "imap.example.org:993", "u", secret
+		c.Start = start
 		s, v := newServer(), newVault()
+		if start != email.StartNow {
+			for day := range 10 {
+				s.deliver(served{raw: letter(fmt.Sprintf("old %d", day)), internal: time.Now().AddDate(0, 0, day-10)})
+			}
+			v.putBefore = 1 << 30
+		}
 		box, err := email.New(c, v, v, slog.New(slog.DiscardHandler))
 		if err != nil {
 			t.Fatal(err)
@@ -296,6 +310,38 @@ func TestAMailMovedInWithAnOldDateIsRead(t *testing.T) {
 		s.deliver(served{raw: letter("moved here"), internal: time.Now().AddDate(0, -2, 0)})
 		bubble.Advance(time.Minute)
 		if got, want := v.subjects(), []string{"moved here"}; !slices.Equal(got, want) {
+			t.Errorf("stored %q, want %q", got, want)
+		}
+	})
+}
+
+// What was not read of an old mailbox when it was renumbered is not lost.
+func TestMailboxRenumberedWhileItIsReadForTheFirstTime(t *testing.T) {
+	for start, want := range map[string]int{email.StartAll: 10, "2026-11-16": 7} {
+		t.Run(start, func(t *testing.T) {
+			inBubbleFrom(t, start, func(t *testing.T, s *server, v *vault, _ *email.Box) {
+				bubble.Advance(time.Minute)
+				s.with(func() { s.validity++ })
+				v.fail(func(v *vault) { v.putBefore = 0 })
+				bubble.Advance(5 * time.Minute)
+				if got := v.subjects(); len(got) != want {
+					t.Errorf("stored %q, want the last %d", got, want)
+				}
+			})
+		})
+	}
+}
+
+func TestADateInTheFutureDoesNotHideWhatComesAfter(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *server, v *vault, _ *email.Box) {
+		s.deliver(served{raw: letter("from the future"), internal: time.Now().AddDate(4, 0, 0)})
+		bubble.Advance(2 * time.Minute)
+		s.with(func() { s.validity++; s.down = true })
+		s.deliver(served{raw: letter("today")})
+		bubble.Advance(2 * time.Minute)
+		s.with(func() { s.down = false })
+		bubble.Advance(2 * time.Minute)
+		if got, want := v.subjects(), []string{"from the future", "today"}; !slices.Equal(got, want) {
 			t.Errorf("stored %q, want %q", got, want)
 		}
 	})

@@ -30,7 +30,7 @@ type mailbox interface {
 // A state is what a server says of a mailbox as it opens it.
 type state struct {
 	uidValidity uint32
-	uidNext     uint32 // 0: not told
+	uidNext     uint32
 }
 
 // A listed is what a server tells of a mail without its bytes.

@@ -32,6 +32,9 @@ const rescanBack = 48 * time.Hour
 // startSlack allows for a mail server's clock that is behind ours.
 const startSlack = 10 * time.Minute
 
+// beginning returns a Since before every mail.
+func beginning() time.Time { return time.Unix(0, 0).UTC().AddDate(0, 0, 2) }
+
 // positionKey is where the position of a source stands in KV.
 func positionKey(name incident.SourceName) string { return "imap." + string(name) }
 
@@ -70,13 +73,11 @@ func first(c Config, s state, now time.Time) (position, error) {
 	}
 	switch {
 	case c.Start == StartAll:
+		p.Since = beginning()
 	case !since.IsZero():
 		p.Start, p.Since = since, since
 	default:
-		p.Start = now
-		if s.uidNext > 0 {
-			p.LastUID = s.uidNext - 1
-		}
+		p.Start, p.LastUID = now, max(s.uidNext, 1)-1
 	}
 	return p, nil
 }
@@ -88,6 +89,9 @@ func (p position) opened(s state) (next position, changed bool) {
 		return p, false
 	}
 	p.UIDValidity, p.LastUID = s.uidValidity, 0
+	if !p.Since.IsZero() {
+		return p, true // was being read by date, and has not come to the end
+	}
 	p.Since = p.LastInternalDate.Add(-rescanBack)
 	if p.Since.Before(p.Start) {
 		p.Since = p.Start
@@ -109,10 +113,11 @@ func (p position) wanted(internal time.Time) bool {
 	return p.Since.IsZero() || internal.IsZero() || !internal.Before(p.Start.Add(-startSlack))
 }
 
-// past returns p after the mail has been dealt with.
-func (p position) past(uid uint32, internal time.Time) position {
+// past returns p after the mail has been dealt with at the instant now. A date
+// that lies in the future must not move the beginning of a later search there.
+func (p position) past(uid uint32, internal, now time.Time) position {
 	p.LastUID = max(p.LastUID, uid)
-	if internal.After(p.LastInternalDate) {
+	if internal.After(p.LastInternalDate) && !internal.After(now) {
 		p.LastInternalDate = internal
 	}
 	return p

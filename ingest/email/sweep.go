@@ -42,13 +42,13 @@ func (b *Box) sweep(ctx context.Context, box mailbox, p position) (position, err
 		for _, uid := range some {
 			mail, ok := list[uid]
 			if ok && !p.wanted(mail.internal) {
-				next = next.past(uid, mail.internal)
+				next = next.past(uid, mail.internal, time.Now())
 				continue
 			}
-			if err = b.take(ctx, box, uid, mail, ok); err != nil {
+			if err = b.take(ctx, box, uid, mail); err != nil {
 				break
 			}
-			next = next.past(uid, mail.internal)
+			next = next.past(uid, mail.internal, time.Now())
 		}
 		if next != p {
 			// What was stored before an error is not read again.
@@ -74,8 +74,8 @@ func (b *Box) sweep(ctx context.Context, box mailbox, p position) (position, err
 }
 
 // take reads one mail and stores it, or what stands in its place.
-func (b *Box) take(ctx context.Context, box mailbox, uid uint32, mail listed, known bool) error {
-	s, err := b.signal(ctx, box, uid, mail, known)
+func (b *Box) take(ctx context.Context, box mailbox, uid uint32, mail listed) error {
+	s, err := b.signal(ctx, box, uid, mail)
 	if err != nil {
 		return err
 	}
@@ -107,7 +107,7 @@ func (b *Box) take(ctx context.Context, box mailbox, uid uint32, mail listed, kn
 }
 
 // signal fetches one mail and makes a signal of it.
-func (b *Box) signal(ctx context.Context, box mailbox, uid uint32, mail listed, known bool) (incident.Signal, error) {
+func (b *Box) signal(ctx context.Context, box mailbox, uid uint32, mail listed) (incident.Signal, error) {
 	s := incident.Signal{
 		Source: b.cfg.Name, Channel: incident.ChannelEmail, Auth: incident.AuthMail, Stamped: mail.internal,
 	}
@@ -125,9 +125,9 @@ func (b *Box) signal(ctx context.Context, box mailbox, uid uint32, mail listed, 
 		s.Stub = StubUnreadable
 	case err != nil:
 		return s, err
-	case known || len(raw) > 0:
+	default:
 		s.Raw = raw
-		if Marked(raw) {
+		if marked(raw) {
 			s.Stub = StubSecret
 		}
 	}
@@ -139,6 +139,17 @@ func (b *Box) signal(ctx context.Context, box mailbox, uid uint32, mail listed, 
 	}
 	s.ID = incident.NewSignalID(s.Source, s.Raw)
 	return s, nil
+}
+
+// marked is Marked for where no fault in reading may end the process. After one
+// the bytes are looked at as they stand.
+func marked(raw []byte) (is bool) {
+	defer func() {
+		if recover() != nil {
+			is = markings().level.Match(raw)
+		}
+	}()
+	return Marked(raw)
 }
 
 // A stub is what is stored in the place of a mail.
