@@ -30,7 +30,7 @@ type checker struct {
 
 // covered is the commitment to the signal at the position that is covered.
 type covered struct {
-	n      uint64
+	n, seq uint64
 	pos    incident.Pos
 	commit incident.Digest
 }
@@ -66,7 +66,7 @@ func (c *checker) take(r *record) error {
 		}
 	}
 	if e.Signal != nil && e.Signal.Pos == e.Pos {
-		c.covered = covered{n: e.N, pos: e.Pos, commit: e.Signal.Commit}
+		c.covered = covered{n: e.N, seq: r.seq, pos: e.Pos, commit: e.Signal.Commit}
 	}
 	if e.Note != nil && e.Note.Code == incident.NoteErased {
 		c.erased[incident.Pos{Seq: e.Note.Seq, Index: e.Note.Index}] = struct{}{}
@@ -121,8 +121,10 @@ func (c *checker) end() error {
 	return nil
 }
 
-// vault checks the end of SIGNALS against the position that is covered.
-func (c *checker) vault(ctx context.Context, v Vault) error {
+// reaches checks that SIGNALS reaches the position that is covered. Where it
+// does not, new signals would get numbers that are covered, and nobody would
+// ever read them.
+func (c *checker) reaches(ctx context.Context, v Vault) error {
 	last, err := v.Last(ctx)
 	if err != nil {
 		return fmt.Errorf("read end of signals: %w", err)
@@ -131,7 +133,13 @@ func (c *checker) vault(ctx context.Context, v Vault) error {
 		return &RefusedError{Name: RefuseVault, N: c.head.N, Pos: c.head.Pos,
 			What: fmt.Sprintf("it is covered, and SIGNALS ends at %s", last)}
 	}
-	if _, ok := c.erased[c.covered.pos]; ok || c.covered.pos != c.head.Pos || c.covered.n == 0 {
+	return nil
+}
+
+// lastSignal compares the signal at the position that is covered with its
+// commitment, unless it was erased.
+func (c *checker) lastSignal(ctx context.Context, v Vault) error {
+	if _, ok := c.erased[c.covered.pos]; ok || c.covered.n == 0 || c.covered.pos != c.head.Pos {
 		return nil
 	}
 	return c.covered.check(ctx, v)
@@ -144,9 +152,9 @@ func (c covered) check(ctx context.Context, v Vault) error {
 	case err != nil && ctx.Err() != nil:
 		return ctx.Err()
 	case err != nil:
-		return &RefusedError{Name: RefuseUnread, N: c.n, Pos: c.pos, Err: err}
+		return &RefusedError{Name: RefuseUnread, N: c.n, Seq: c.seq, Pos: c.pos, Err: err}
 	case s.Commit != c.commit:
-		return &RefusedError{Name: RefuseSignal, N: c.n, Pos: c.pos,
+		return &RefusedError{Name: RefuseSignal, N: c.n, Seq: c.seq, Pos: c.pos,
 			What: fmt.Sprintf("its bytes hash to %s, the record says %s", s.Commit, c.commit)}
 	default:
 		return nil

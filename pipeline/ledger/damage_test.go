@@ -33,6 +33,9 @@ func varied(t *testing.T, seed uint64, messages int) *world {
 			if e.Note != nil && e.Note.Code == incident.NoteErased {
 				e.Note = nil
 			}
+			if e.Kind == incident.KindRules {
+				e.Text = []byte(`{"v":1}`)
+			}
 			if e.Signal == nil {
 				e.Signal = shape.Signal
 			}

@@ -75,7 +75,10 @@ func Open(ctx context.Context, o Options) (w *Writer, err error) {
 	if err := stale(mark, check.head); err != nil {
 		return nil, err
 	}
-	if err := check.vault(ctx, o.Vault); err != nil {
+	if err := check.reaches(ctx, o.Vault); err != nil {
+		return nil, err
+	}
+	if err := check.lastSignal(ctx, o.Vault); err != nil {
 		return nil, err
 	}
 	w.head = check.head

@@ -15,7 +15,7 @@ type Report struct {
 	Messages uint64        `json:"messages,omitempty"` // 0 for an export, which does not show them
 	Signals  uint64        `json:"signals,omitempty"`  // compared with their commitments
 	Erased   uint64        `json:"erased,omitempty"`
-	Alerts   uint64        `json:"alerts"` // made, each once
+	Alerts   uint64        `json:"alerts"` // told, each once
 	Head     incident.Hash `json:"head"`
 	From     time.Time     `json:"from,omitzero"`
 	Until    time.Time     `json:"until,omitzero"`
@@ -62,7 +62,7 @@ func Verify(ctx context.Context, log Log, vault Vault, checkpointPath string, pr
 		return v.report, stale(newer, check.head)
 	}
 	if vault != nil {
-		if err := check.vault(ctx, vault); err != nil {
+		if err := check.reaches(ctx, vault); err != nil {
 			return v.report, err
 		}
 	}
@@ -74,7 +74,7 @@ func Verify(ctx context.Context, log Log, vault Vault, checkpointPath string, pr
 type verifier struct {
 	vault  Vault // nil: the signals are left out
 	report Report
-	told   map[incident.AlertID]struct{}
+	alerts map[incident.AlertID]incident.AlertState
 	rules  map[uint64]struct{} // numbers of the entries that hold rules
 	seen   incident.Pos        // of the signal that was looked at last
 	erased map[incident.Pos]struct{}
@@ -88,7 +88,7 @@ const maxBad = 100_000
 func newVerifier(vault Vault) *verifier {
 	return &verifier{
 		vault:  vault,
-		told:   map[incident.AlertID]struct{}{},
+		alerts: map[incident.AlertID]incident.AlertState{},
 		rules:  map[uint64]struct{}{},
 		erased: map[incident.Pos]struct{}{},
 		bad:    map[incident.Pos]*RefusedError{},
@@ -102,21 +102,13 @@ func (v *verifier) entry(ctx context.Context, r *record) error {
 	if e.N == 1 {
 		v.report.From = e.At
 	}
-	if e.Kind == incident.KindRules {
-		v.rules[e.N] = struct{}{}
-	}
-	if _, ok := v.rules[e.Rules]; !ok && e.Rules != 0 {
-		return &RefusedError{Name: RefuseReference, N: e.N, Seq: r.seq, What: fmt.Sprintf("entry %d, which it names, holds no rules", e.Rules)}
+	if what := v.reference(e); what != "" {
+		return &RefusedError{Name: RefuseReference, N: e.N, Seq: r.seq, What: what}
 	}
 	for _, a := range e.Alerts {
-		if a.State != incident.AlertActive {
-			continue
-		}
-		if _, ok := v.told[a.ID]; ok {
+		if !v.alert(a) {
 			return &RefusedError{Name: RefuseTwice, N: e.N, Seq: r.seq, What: string(a.ID)}
 		}
-		v.told[a.ID] = struct{}{}
-		v.report.Alerts++
 	}
 	if e.Note != nil && e.Note.Code == incident.NoteErased {
 		pos := incident.Pos{Seq: e.Note.Seq, Index: e.Note.Index}
@@ -125,6 +117,42 @@ func (v *verifier) entry(ctx context.Context, r *record) error {
 		v.report.Erased++
 	}
 	return v.signal(ctx, r)
+}
+
+// reference says what is wrong with the rules that e holds or names, if
+// anything.
+func (v *verifier) reference(e *incident.Entry) string {
+	if e.Kind == incident.KindRules {
+		if len(e.Text) == 0 {
+			return "it should hold rules and holds none"
+		}
+		v.rules[e.N] = struct{}{}
+	}
+	if _, ok := v.rules[e.Rules]; !ok && e.Rules != 0 {
+		return fmt.Sprintf("entry %d, which it names, holds no rules", e.Rules)
+	}
+	return ""
+}
+
+// alert reports whether a may follow what was said of the alert before: each is
+// crossed once, held or told at once, and a held one is told once.
+func (v *verifier) alert(a incident.AlertChange) bool {
+	was, known := v.alerts[a.ID]
+	switch a.State {
+	case incident.AlertActive:
+		if known && was != incident.AlertHeld {
+			return false
+		}
+		v.report.Alerts++
+	case incident.AlertHeld:
+		if known {
+			return false
+		}
+	case incident.AlertResolved, incident.AlertRetracted, incident.AlertMerged, incident.AlertSuperseded,
+		incident.AlertTaken, incident.AlertQuiet, incident.AlertWithheld:
+	}
+	v.alerts[a.ID] = a.State
+	return true
 }
 
 // signal compares the signal that e names with its commitment. A signal speaks
@@ -138,7 +166,7 @@ func (v *verifier) signal(ctx context.Context, r *record) error {
 	if _, ok := v.erased[s.Pos]; ok {
 		return nil
 	}
-	err := covered{n: r.entry.N, pos: s.Pos, commit: s.Commit}.check(ctx, v.vault)
+	err := covered{n: r.entry.N, seq: r.seq, pos: s.Pos, commit: s.Commit}.check(ctx, v.vault)
 	bad, ok := errors.AsType[*RefusedError](err)
 	if !ok {
 		if err == nil {
@@ -146,7 +174,6 @@ func (v *verifier) signal(ctx context.Context, r *record) error {
 		}
 		return err
 	}
-	bad.Seq = r.seq
 	v.bad[s.Pos] = bad
 	if len(v.bad) > maxBad {
 		return v.end()
