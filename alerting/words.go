@@ -52,7 +52,11 @@ func (b *book) words(a *incident.Alert) (summary, description string) {
 func headline(a *incident.Alert, policy string) string {
 	switch kindOf(a.Threshold) {
 	case warning:
-		return fmt.Sprintf("the clock of %s runs, %s is over", policy, strings.TrimPrefix(string(a.Threshold), "warn-"))
+		after, err := time.ParseDuration(strings.TrimPrefix(string(a.Threshold), "warn-"))
+		if err != nil {
+			return fmt.Sprintf("the clock of %s runs", policy)
+		}
+		return fmt.Sprintf("%s of %s have passed", length(after), policy)
 	case reminder:
 		return fmt.Sprintf("the clock of %s still runs after its limit", policy)
 	case lateReport:
