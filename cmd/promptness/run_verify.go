@@ -1,0 +1,33 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/ministryofjustice/incident-promptness/pipeline/ledger"
+	"github.com/ministryofjustice/incident-promptness/pipeline/stream"
+)
+
+// verifyStore walks the record in cfg's data directory, with no promptness
+// running on it, and returns what was found. The error names the first bad
+// record.
+func verifyStore(ctx context.Context, cfg Config, log *slog.Logger, progress func(done, total uint64)) (r ledger.Report, err error) {
+	srv, err := stream.Start(ctx, cfg.Store, log)
+	if err != nil {
+		return r, err
+	}
+	defer func() { err = errors.Join(err, srv.Close()) }()
+	nc, err := srv.Connect("verify")
+	if err != nil {
+		return r, fmt.Errorf("connect to the store: %w", err)
+	}
+	defer nc.Close()
+	store, err := stream.Open(ctx, nc, cfg.Store, stream.Hooks{}, log)
+	if err != nil {
+		return r, err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	return ledger.Verify(ctx, store.Ledger(), vault{store}, cfg.CheckpointFile(), progress)
+}
