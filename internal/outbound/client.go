@@ -140,6 +140,9 @@ func noAnswer(ctx context.Context, err error, wrote bool) *Error {
 }
 
 func isTLS(err error) bool {
+	if errors.Is(err, http.ErrSchemeMismatch) {
+		return true
+	}
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		return true
 	}

@@ -1,0 +1,9 @@
+package outbound
+
+import "time"
+
+// SetTimeout shortens the time that one request may take.
+func (c *Client) SetTimeout(d time.Duration) { c.http.Timeout = d }
+
+// Guard is what judges an address before a connection is made.
+func Guard(address string) error { return guard(nil, "tcp", address, nil) } //nolint:staticcheck // it needs no context
