@@ -79,15 +79,21 @@ const (
 	codeTooManyWaits  jetstream.ErrorCode = 10167 // the stream's queue is full
 )
 
+// codeOf returns the server's code in err, or 0.
+func codeOf(err error) jetstream.ErrorCode {
+	if api, ok := errors.AsType[*jetstream.APIError](err); ok {
+		return api.ErrorCode
+	}
+	return 0
+}
+
 // outcomeOf says what err means for the message that was published.
 func outcomeOf(err error) outcome {
-	if api, ok := errors.AsType[*jetstream.APIError](err); ok {
-		if api.ErrorCode == codeTooManyWaits {
-			return outcomeNotSent
-		}
+	switch code := codeOf(err); {
+	case code == codeTooManyWaits:
+		return outcomeNotSent
+	case code != 0:
 		return outcomeRefused
-	}
-	switch {
 	case errors.Is(err, nats.ErrNoResponders),
 		errors.Is(err, nats.ErrReconnectBufExceeded),
 		errors.Is(err, nats.ErrConnectionReconnecting):

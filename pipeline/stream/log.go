@@ -71,10 +71,11 @@ func (l *Log) Append(ctx context.Context, body []byte, fence uint64) error {
 		}
 		switch outcomeOf(err) {
 		case outcomeRefused:
-			if fenced(err) {
-				done, err := l.compare(ctx, body, fence, err)
-				if done {
-					return err
+			if code := codeOf(err); code == codeWrongLast || code == codeWrongLastBusy {
+				done, cmp := l.compare(ctx, body, fence, err)
+				_, absent := errors.AsType[*FaultError](cmp)
+				if done && !(absent && code == codeWrongLastBusy) { // busy: not there yet
+					return cmp
 				}
 				break
 			}
@@ -101,12 +102,6 @@ func (l *Log) Append(ctx context.Context, body []byte, fence uint64) error {
 			return &UnknownOutcomeError{Fence: fence, Err: err}
 		}
 	}
-}
-
-// fenced reports whether err says that the log does not end at the fence.
-func fenced(err error) bool {
-	api, ok := errors.AsType[*jetstream.APIError](err)
-	return ok && (api.ErrorCode == codeWrongLast || api.ErrorCode == codeWrongLastBusy)
 }
 
 // compare looks at what stands after the fence once the server has refused it:

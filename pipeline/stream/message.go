@@ -44,24 +44,69 @@ func replaced(header map[string][]string) (seq uint64, ok bool) {
 
 // Signal reads one signal back, its evidence included, and checks that its
 // bytes have the identity they were stored under. Commit is computed from the
-// bytes, for the caller to compare with the record.
+// bytes, for the caller to compare with the record. What is left of a frame that
+// was replaced is found under its old position; looking for it reads the headers
+// of the stream. A signal that was erased, or is missing, is a [GapError].
 func (s *Store) Signal(ctx context.Context, pos incident.Pos) (incident.Stored, error) {
+	gone := &GapError{Stream: s.names.signals, Seq: pos.Seq}
 	m, err := s.message(ctx, s.signals, pos.Seq)
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return incident.Stored{}, &GapError{Stream: s.names.signals, Seq: pos.Seq}
+		m, err = s.replacement(ctx, pos.Seq)
+	}
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return incident.Stored{}, gone
 	}
 	if err != nil {
 		return incident.Stored{}, fmt.Errorf("read signal %s: %w", pos, err)
 	}
-	_, isReplacement := replaced(m.Header)
+	old, isReplacement := replaced(m.Header)
 	signals, err := decodeFrame(m.Data, isReplacement)
 	if err != nil {
 		return incident.Stored{}, &DamagedError{s.names.signals, pos, err}
 	}
-	if pos.Index < 0 || pos.Index >= len(signals) {
-		return incident.Stored{}, &DamagedError{s.names.signals, pos, fmt.Errorf("frame holds %d signals", len(signals))}
+	if isReplacement && old == pos.Seq {
+		for i := range signals {
+			if signals[i].index == pos.Index {
+				return s.whole(ctx, pos, &signals[i])
+			}
+		}
+		return incident.Stored{}, gone
+	}
+	if isReplacement || pos.Index < 0 || pos.Index >= len(signals) {
+		return incident.Stored{}, fmt.Errorf("read signal %s: there is no such position", pos)
 	}
 	return s.whole(ctx, pos, &signals[pos.Index])
+}
+
+// replacement returns the last message that replaces seq.
+func (s *Store) replacement(ctx context.Context, seq uint64) (*jetstream.RawStreamMsg, error) {
+	st, err := s.state(ctx, s.signals)
+	if err != nil {
+		return nil, err
+	}
+	if st.LastSeq <= seq {
+		return nil, jetstream.ErrMsgNotFound
+	}
+	if _, err := s.message(ctx, s.signals, st.LastSeq); err != nil {
+		return nil, err // also not found: nothing would end the loop below
+	}
+	p := newPuller(s, s.names.signals, seq+1)
+	p.headers = true
+	defer p.end()
+	var found uint64
+	for p.next <= st.LastSeq {
+		got, err := p.read(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if old, ok := replaced(got.msg.Header); ok && old == seq {
+			found = got.seq
+		}
+	}
+	if found == 0 {
+		return nil, jetstream.ErrMsgNotFound
+	}
+	return s.message(ctx, s.signals, found)
 }
 
 // whole fetches the evidence of fs, if it is elsewhere, and verifies its bytes.

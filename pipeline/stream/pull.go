@@ -2,7 +2,6 @@ package stream
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -15,11 +14,17 @@ import (
 )
 
 const (
-	pullBytes     = 8 << 20 // one request; messages of 512 KiB must not add up to more
-	pullMessages  = 8192
+	// Two requests are open at a time, so that the server need not wait for us.
+	// Bounded by bytes too: messages can be 512 KiB each.
+	pullBytes     = 4 << 20
+	pullMessages  = 4096
 	pullExpires   = 30 * time.Second
 	pullHeartbeat = 5 * time.Second
 )
+
+// pullRequest is one request, as the server's API has it; times in nanoseconds.
+var pullRequest = fmt.Appendf(nil, `{"batch":%d,"max_bytes":%d,"expires":%d,"idle_heartbeat":%d}`,
+	pullMessages, pullBytes, pullExpires, pullHeartbeat)
 
 // A puller reads a stream in order from a sequence on, over restarts of the
 // server and lost connections, and says which sequences are missing. It keeps no
@@ -33,12 +38,15 @@ type puller struct {
 	log   *slog.Logger
 	name  string // of the stream
 	next  uint64 // the sequence wanted next
+	// headers asks for headers only: bodies are empty then.
+	headers bool
 
 	consumer string // "" when there is none
 	sub      *nats.Subscription
 	msgs     chan *nats.Msg
 	inbox    string
 	up       chan nats.Status // the connection came back
+	back     bool             // it just did
 	asked    int              // messages asked for and not yet come
 	cseq     uint64           // consumer sequence wanted next
 }
@@ -78,7 +86,24 @@ func (p *puller) read(ctx context.Context) (pulled, error) {
 		if ok {
 			return got, nil
 		}
+		p.rest(ctx)
 		p.end()
+	}
+}
+
+// rest lets a server that is stopping stop: a consumer made now would only be in
+// its way. It ends at once when the connection has come back.
+func (p *puller) rest(ctx context.Context) {
+	if p.back {
+		p.back = false
+		return
+	}
+	t := time.NewTimer(100 * time.Millisecond)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-p.up:
+	case <-ctx.Done():
 	}
 }
 
@@ -93,34 +118,32 @@ func (p *puller) begin(ctx context.Context) error {
 		InactiveThreshold: time.Minute,
 		MemoryStorage:     true,
 		Replicas:          1,
+		HeadersOnly:       p.headers,
 	})
 	if err != nil {
 		return fmt.Errorf("make a consumer: %w", err)
 	}
-	p.msgs = make(chan *nats.Msg, 2*pullMessages+16)
+	// A full channel drops messages; this one holds all that was asked for.
+	p.msgs = make(chan *nats.Msg, 2*pullMessages+64)
 	p.inbox = p.store.nc.NewInbox()
 	if p.sub, err = p.store.nc.ChanSubscribe(p.inbox, p.msgs); err != nil {
 		return fmt.Errorf("subscribe: %w", err)
 	}
 	p.up = p.store.nc.StatusChanged(nats.CONNECTED)
-	p.consumer, p.cseq = c.CachedInfo().Name, 1
+	p.consumer, p.cseq, p.asked = c.CachedInfo().Name, 1, 0
 	return p.ask()
 }
 
-// ask requests as much as may be in flight.
+// ask requests messages until two requests are open.
 func (p *puller) ask() error {
-	req, err := json.Marshal(map[string]any{
-		"batch":          pullMessages,
-		"max_bytes":      pullBytes,
-		"expires":        pullExpires,
-		"idle_heartbeat": pullHeartbeat,
-	})
-	if err != nil {
-		return err
+	for p.asked <= pullMessages {
+		subject := "$JS.API.CONSUMER.MSG.NEXT." + p.name + "." + p.consumer
+		if err := p.store.nc.PublishRequest(subject, p.inbox, pullRequest); err != nil {
+			return err
+		}
+		p.asked += pullMessages
 	}
-	p.asked = pullMessages
-	subject := "$JS.API.CONSUMER.MSG.NEXT." + p.name + "." + p.consumer
-	return p.store.nc.PublishRequest(subject, p.inbox, req)
+	return nil
 }
 
 // receive waits for a message of the present consumer; not ok means that the
@@ -143,6 +166,7 @@ func (p *puller) receive(ctx context.Context) (_ pulled, ok bool, _ error) {
 			case <-ctx.Done():
 				return pulled{}, false, ctx.Err()
 			case <-p.up:
+				p.back = true
 				return pulled{}, false, nil // what we asked of the server before is forgotten
 			case <-silence.C:
 				return pulled{}, false, nil
@@ -151,9 +175,8 @@ func (p *puller) receive(ctx context.Context) (_ pulled, ok bool, _ error) {
 		if m == nil {
 			return pulled{}, false, nil
 		}
-		if status := m.Header.Get("Status"); status != "" && len(m.Data) == 0 {
-			again, ok := p.status(status, m.Header.Get("Description"))
-			if !ok || again && p.ask() != nil {
+		if len(m.Data) == 0 && m.Header.Get("Status") != "" {
+			if !p.status(m.Header) || p.ask() != nil {
 				return pulled{}, false, nil
 			}
 			continue
@@ -164,27 +187,35 @@ func (p *puller) receive(ctx context.Context) (_ pulled, ok bool, _ error) {
 		}
 		got := pulled{seq: sseq, missing: sseq - p.next, msg: m}
 		p.next, p.cseq = sseq+1, cseq+1
-		if p.asked--; p.asked == 0 && p.ask() != nil {
+		if p.asked--; p.asked <= pullMessages && p.ask() != nil {
 			p.end()
 		}
 		return got, true, nil
 	}
 }
 
-// status says what a message without a body means: ask again, go on waiting
-// (again false), or start over (ok false).
-func (p *puller) status(code, text string) (again, ok bool) {
-	switch code {
+// status takes what the server says of a request and reports whether the
+// consumer can be used further. Header names are the server's.
+func (p *puller) status(h nats.Header) (ok bool) {
+	switch h.Get("Status") {
 	case "100": // heartbeat
-		return false, true
-	case "404", "408": // nothing there, or the request expired
-		return true, true
+		return true
+	case "404", "408": // nothing there, or the request's time is over
 	case "409":
-		t := strings.ToLower(text)
-		return true, strings.Contains(t, "maxbytes") || strings.Contains(t, "max bytes") || strings.Contains(t, "batch completed")
+		t := strings.ToLower(h.Get("Description"))
+		if !strings.Contains(t, "maxbytes") && !strings.Contains(t, "batch completed") {
+			return false // deleted, leader moved, server shuts down
+		}
 	default:
-		return false, false
+		return false
 	}
+	// The request is over; this many of its messages will not come.
+	n, err := strconv.Atoi(h.Get("Nats-Pending-Messages"))
+	if err != nil || n < 0 || n > p.asked {
+		return false
+	}
+	p.asked -= n
+	return true
 }
 
 // end leaves the consumer to the server's forgetting, and asks it to hurry.

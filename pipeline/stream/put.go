@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/ministryofjustice/incident-promptness/incident"
 )
@@ -297,11 +298,18 @@ func (c *committer) store1(group []*pending) (uint64, error) {
 	}
 }
 
-// look searches for the frame after the last one that is known.
+// look searches for the frame from the end of the stream backwards, at most as
+// far as the last one that is known and 64 messages: other ingestors write too.
 func (c *committer) look(ctx context.Context) (uint64, bool) {
-	const most = 64 // other ingestors' frames between ours
-	for seq := c.last + 1; seq <= c.last+most; seq++ {
+	st, err := c.store.state(ctx, c.store.signals)
+	if err != nil {
+		return 0, false
+	}
+	for seq := st.LastSeq; seq > c.last && st.LastSeq-seq < 64; seq-- {
 		m, err := c.store.message(ctx, c.store.signals, seq)
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			continue
+		}
 		if err != nil {
 			return 0, false
 		}

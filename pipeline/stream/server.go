@@ -23,9 +23,12 @@ type Server struct {
 	log  *slog.Logger
 	lock *os.File
 
-	mu    sync.Mutex
-	cur   *server.Server // nil while it restarts and after Close
-	conns []*nats.Conn
+	restart sync.Mutex // held by Restart and Close, before mu
+
+	mu     sync.Mutex
+	cur    *server.Server // nil while it restarts and after Close
+	conns  []*nats.Conn
+	closed bool
 }
 
 // Start starts the server on cfg.Dir and returns when it takes messages. It
@@ -134,15 +137,19 @@ func (s *Server) Connect(name string) (*nats.Conn, error) {
 // Restart stops the server and starts it again under its living clients. After
 // a write error a stream takes nothing until then.
 func (s *Server) Restart(ctx context.Context) error {
+	s.restart.Lock()
+	defer s.restart.Unlock()
 	s.mu.Lock()
-	old := s.cur
+	old, closed := s.cur, s.closed
 	s.cur = nil
 	s.mu.Unlock()
-	if old == nil {
-		return errors.New("restart store: it is not running")
+	if closed {
+		return errors.New("restart store: it is closed")
 	}
-	old.Shutdown()
-	old.WaitForShutdown()
+	if old != nil { // else the last restart failed
+		old.Shutdown()
+		old.WaitForShutdown()
+	}
 	srv, err := s.boot(ctx)
 	if err != nil {
 		return fmt.Errorf("restart store in %s: %w", s.cfg.Dir, err)
@@ -151,6 +158,27 @@ func (s *Server) Restart(ctx context.Context) error {
 	s.cur = srv
 	s.mu.Unlock()
 	return nil
+}
+
+// Run watches the server until ctx ends, and restarts it when it reports an
+// error: after a failed write a stream takes nothing more until then, also when
+// the disk has room again.
+func (s *Server) Run(ctx context.Context) error {
+	for try := 0; ; {
+		if !wait(ctx, 2*time.Second+time.Duration(min(try, 15))*2*time.Second) {
+			return nil
+		}
+		err := s.Health()
+		if err == nil {
+			try = 0
+			continue
+		}
+		try++
+		s.log.ErrorContext(ctx, "store is not healthy, restarting its server", "err", err)
+		if err := s.Restart(ctx); err != nil && ctx.Err() == nil {
+			s.log.ErrorContext(ctx, "store did not restart", "err", err)
+		}
+	}
 }
 
 // Health returns nil when the server and all its streams can be written, so far
@@ -188,13 +216,18 @@ func (s *Server) Room() error {
 // is out, stops the server and waits until its files are closed. A second call
 // does nothing.
 func (s *Server) Close() error {
+	s.restart.Lock()
+	defer s.restart.Unlock()
 	s.mu.Lock()
 	cur, conns := s.cur, s.conns
-	s.cur, s.conns = nil, nil
+	s.cur, s.conns, s.closed = nil, nil, true
 	s.mu.Unlock()
 	for _, nc := range conns {
 		// Requests are answered or given up by now; this only empties the pipe.
-		_ = nc.FlushTimeout(time.Second)
+		// Not FlushTimeout: its timers go round between bubbles of synctest.
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		_ = nc.FlushWithContext(ctx)
+		cancel()
 		nc.Close()
 	}
 	if cur != nil {

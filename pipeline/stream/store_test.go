@@ -30,6 +30,7 @@ func small(dir string) stream.Config {
 	cfg := stream.Default()
 	cfg.Dir = dir
 	cfg.MinFree = 0
+	cfg.Timeout = 2 * time.Second
 	cfg.MaxBytes = stream.Limits{
 		Signals: 1 * stream.GiB, Ledger: 1 * stream.GiB, Deliveries: 64 * stream.MiB,
 		Positions: 16 * stream.MiB, Evidence: 512 * stream.MiB,
@@ -50,11 +51,17 @@ func open(t testing.TB, cfg stream.Config, hooks stream.Hooks) (*stream.Store, *
 			t.Error(err)
 		}
 	})
+	return openOn(t, srv, cfg, hooks), srv
+}
+
+// openOn opens the store of a server that runs, until the test ends.
+func openOn(t testing.TB, srv *stream.Server, cfg stream.Config, hooks stream.Hooks) *stream.Store {
+	t.Helper()
 	nc, err := srv.Connect("test")
 	if err != nil {
 		t.Fatal(err)
 	}
-	st, err := stream.Open(t.Context(), nc, cfg, hooks, log)
+	st, err := stream.Open(t.Context(), nc, cfg, hooks, slog.New(slog.NewTextHandler(t.Output(), nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +70,7 @@ func open(t testing.TB, cfg stream.Config, hooks stream.Hooks) (*stream.Store, *
 			t.Error(err)
 		}
 	})
-	return st, srv
+	return st
 }
 
 var received = time.Date(2026, 3, 29, 0, 59, 59, 123456789, time.UTC)
@@ -167,12 +174,34 @@ func BenchmarkPut(b *testing.B) {
 	}
 }
 
+func BenchmarkMessages(b *testing.B) {
+	st, _ := open(b, small(b.TempDir()), stream.Hooks{})
+	body := make([]byte, 700)
+	log := st.Ledger()
+	for i := range b.N {
+		if err := log.Append(b.Context(), body, uint64(i)); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ResetTimer()
+	if err := log.Messages(b.Context(), 1, func(uint64, []byte) error { return nil }); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "messages/s")
+}
+
 func BenchmarkBatch(b *testing.B) {
 	st, _ := open(b, small(b.TempDir()), stream.Hooks{})
 	fill(b, st, b.N, 64)
 	b.ResetTimer()
 	r := st.Signals(incident.Pos{})
 	defer r.Close()
-	read(b, r, b.N)
+	for n := 0; n < b.N; {
+		batch, err := r.Batch(b.Context(), 4096)
+		if err != nil {
+			b.Fatal(err)
+		}
+		n += len(batch)
+	}
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "signals/s")
 }
