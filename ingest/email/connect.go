@@ -293,9 +293,11 @@ func (b *connection) Fetch(ctx context.Context, uid uint32, head bool) ([]byte, 
 				if !ok || body.Literal == nil {
 					continue
 				}
-				raw, big, err := readLiteral(body.Literal)
+				raw, big, err := readLiteral(body.Literal, body.Literal.Size())
 				if err != nil {
-					return errors.Join(err, cmd.Close())
+					// The command is left as it is: to end it would read on
+					// from a literal that go-imap has given up (a data race).
+					return err
 				}
 				i := 0
 				if head && body.Section.Specifier == imap.PartSpecifierText {

@@ -131,12 +131,17 @@ func TestMailsAreReadOnceEachWhileTheConnectionIsCut(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, seed))
-	cuts := 0
+	var cuts []int64 // bytes after which each connection is cut
+	for range 6 {
+		cuts = append(cuts, 900+random.Int64N(12_000))
+	}
 	proxy := newCutter(t, s.Addr, func() int64 {
-		if cuts++; cuts > 6 {
+		if len(cuts) == 0 {
 			return -1
 		}
-		return 900 + random.Int64N(12_000)
+		n := cuts[0]
+		cuts = cuts[1:]
+		return n
 	})
 	c := configFor(s)
 	c.TLS, c.Address, c.Start = email.TLSNone, proxy.addr, email.StartAll

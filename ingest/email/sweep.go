@@ -187,22 +187,25 @@ func (b *Box) fetch(ctx context.Context, box mailbox, uid uint32, head bool) ([]
 }
 
 // readLiteral reads a literal to its end, however long, and keeps at most
-// MaxMail of it.
-func readLiteral(r io.Reader) (raw []byte, tooBig bool, err error) {
+// MaxMail of it. One that ends early, since the connection did, is an error.
+func readLiteral(r io.Reader, size int64) (raw []byte, tooBig bool, err error) {
 	var kept bytes.Buffer
 	buf := make([]byte, 32<<10)
 	for {
 		n, err := r.Read(buf)
+		size -= int64(n)
 		if room := MaxMail - kept.Len(); n > room {
 			kept.Write(buf[:max(room, 0)])
 			tooBig = true
 		} else {
 			kept.Write(buf[:n])
 		}
-		if errors.Is(err, io.EOF) {
+		switch {
+		case errors.Is(err, io.EOF) && size > 0:
+			return nil, tooBig, io.ErrUnexpectedEOF
+		case errors.Is(err, io.EOF):
 			return kept.Bytes(), tooBig, nil
-		}
-		if err != nil {
+		case err != nil:
 			return nil, tooBig, err
 		}
 	}
