@@ -253,36 +253,3 @@ func golden(t testing.TB) [][]byte {
 	}
 	return lines
 }
-
-func BenchmarkDecodeAndHash(b *testing.B) {
-	lines := benchLines(b)
-	co := ledger.NewReader()
-	size := 0
-	for i := 0; b.Loop(); i++ {
-		line := lines[i%len(lines)]
-		size += len(line)
-		incident.HashOf(line)
-		if _, err := co(line); err != nil {
-			b.Fatal(err)
-		}
-	}
-	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "entries/s")
-	b.ReportMetric(float64(size)/float64(b.N), "B/entry")
-}
-
-func BenchmarkEncode(b *testing.B) {
-	lines := benchLines(b)
-	entries := make([]incident.Entry, len(lines))
-	for i, line := range lines {
-		e, err := ledger.Decode(line)
-		if err != nil {
-			b.Fatal(err)
-		}
-		entries[i] = e
-	}
-	var buf []byte
-	for i := 0; b.Loop(); i++ {
-		buf = ledger.Encode(buf[:0], &entries[i%len(entries)])
-	}
-	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "entries/s")
-}

@@ -212,16 +212,3 @@ func TestTheGoldenFileIsPlainJSON(t *testing.T) {
 		}
 	}
 }
-
-func benchLines(t testing.TB) [][]byte {
-	t.Helper()
-	var lines [][]byte
-	for i := range 1000 {
-		e := mailed()
-		e.V, e.N = incident.EntryVersion, uint64(i)+1_000_000
-		e.Signal.Mark[0], e.Signal.Commit[0] = byte(i), byte(i)
-		e.Incident.Ref = incident.NewRef(e.N)
-		lines = append(lines, ledger.Encode(nil, &e))
-	}
-	return lines
-}
