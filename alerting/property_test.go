@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -64,7 +65,7 @@ func live(t *testing.T, plan []deed) error {
 		t: t, m: &memory{}, am: &level{name: "am-0"}, pager: &edge{name: "pager"},
 		g: map[incident.Ref]int{}, state: map[incident.AlertID]incident.AlertState{},
 	}
-	h.begin()
+	h.begin(nil)
 	bubble.Advance(time.Second) // the channels have joined
 	for _, d := range plan {
 		h.do(d)
@@ -72,14 +73,14 @@ func live(t *testing.T, plan []deed) error {
 	// All is well again.
 	h.heal()
 	h.end()
-	h.begin()
+	h.begin(nil)
 	bubble.Advance(5 * time.Minute)
 	defer h.end()
 	return errors.Join(h.wantLevel(), h.wantEdge())
 }
 
-func (h *history) begin() {
-	h.life = &life{m: h.m}
+func (h *history) begin(die func(place string) bool) {
+	h.life = &life{m: h.m, die: die}
 	h.desk = run(h.t, h.life, alerting.Channels{
 		Levels: []alerting.Level{mortalLevel{h.am, h.life}},
 		Edges:  []alerting.Edge{mortalEdge{h.pager, h.life}},
@@ -157,12 +158,12 @@ func (h *history) do(d deed) {
 		bubble.Advance(time.Duration(d.pick*d.pick) * 100 * time.Millisecond)
 	case "crash":
 		h.end()
-		h.begin()
+		h.begin(nil)
 	case "die soon": // at one of the next places where it can
-		left := d.pick % 7
+		var left atomic.Int64
+		left.Store(int64(d.pick % 7))
 		h.end()
-		h.begin()
-		h.life.die = func(string) bool { left--; return left < 0 }
+		h.begin(func(string) bool { return left.Add(-1) < 0 })
 		bubble.Advance(time.Second)
 	case "disk":
 		h.m.mu.Lock()
