@@ -28,7 +28,8 @@ const (
 	// up after about ten seconds, and a clear 503 is better than their guess.
 	putTimeout = 8 * time.Second
 
-	// maxInFlight bounds the bytes of all bodies that are being taken.
+	// maxInFlight bounds the bytes of all bodies that are being taken for one
+	// source: strangers at one cannot keep the senders of another out.
 	maxInFlight = 64 << 20
 
 	// smallBody is read into memory of its own size at once; a larger one has
@@ -39,11 +40,10 @@ const (
 // Handler takes deliveries. The server around it bounds how long a head and a
 // body may take to arrive (http.Server.ReadHeaderTimeout, ReadTimeout).
 type Handler struct {
-	sink     ingest.Sink
-	sources  map[string]*source
-	unknown  prometheus.Counter
-	log      *slog.Logger
-	inFlight atomic.Int64
+	sink    ingest.Sink
+	sources map[string]*source
+	unknown prometheus.Counter
+	log     *slog.Logger
 }
 
 // source is what the Handler knows of one source.
@@ -55,6 +55,8 @@ type source struct {
 	asks   []string // WWW-Authenticate of a 401
 	counts map[result]prometheus.Counter
 	told   map[result]*occasion
+
+	inFlight atomic.Int64 // bytes
 }
 
 // NewHandler reads the secrets of sources, which were validated, and returns a
@@ -138,8 +140,8 @@ func (h *Handler) take(w http.ResponseWriter, r *http.Request, s *source) outcom
 	if size < 0 {
 		size = s.limit
 	}
-	defer h.inFlight.Add(-size)
-	if h.inFlight.Add(size) > maxInFlight {
+	defer s.inFlight.Add(-size)
+	if s.inFlight.Add(size) > maxInFlight {
 		return outcome{result: resultBusy}
 	}
 	body, err := read(w, r, s.limit)

@@ -25,6 +25,7 @@ import (
 	"github.com/ministryofjustice/incident-promptness/incident"
 	"github.com/ministryofjustice/incident-promptness/ingest"
 	"github.com/ministryofjustice/incident-promptness/ingest/webhook"
+	"github.com/ministryofjustice/incident-promptness/internal/eventually"
 )
 
 const (
@@ -351,6 +352,43 @@ func TestABodyThatDoesNotComeWholeIsNotTaken(t *testing.T) {
 	}
 	if d := cmp.Diff(map[string]float64{"siem/cut_off": 3}, w.counted(t)); d != "" {
 		t.Errorf("counted (-want +got):\n%s", d)
+	}
+}
+
+func TestTooManyBodiesAtOnceAreAskedToComeLater(t *testing.T) {
+	other := bearer(t)
+	other.Name = "edr"
+	w := serve(t, bearer(t), other)
+	// 64 bodies of a length that is not told, each of which may be 1 MiB.
+	var wg sync.WaitGroup
+	var open []*io.PipeWriter
+	for range 64 {
+		r, pw := io.Pipe()
+		open = append(open, pw)
+		wg.Go(func() {
+			if got := w.send(t, http.MethodPost, "/in/siem", r, auth); got.Status != 202 {
+				t.Errorf("a body that came slowly = %d, want 202", got.Status)
+			}
+		})
+		if _, err := pw.Write([]byte("{")); err != nil { // its head has been sent
+			t.Fatal(err)
+		}
+	}
+	eventually.Eventually(t, 10*time.Second, "a further body is asked to come later", func() bool {
+		got := w.post(t, "{}", auth)
+		return got.Status == 503 && got.Headers.Get("Retry-After") != ""
+	})
+	if got := w.send(t, http.MethodPost, "/in/edr", strings.NewReader("{}"), auth); got.Status != 202 {
+		t.Errorf("another source meanwhile = %d, want 202", got.Status)
+	}
+	for _, pw := range open {
+		if err := pw.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	wg.Wait()
+	if got := w.post(t, "{}", auth); got.Status != 202 {
+		t.Errorf("a body afterwards = %d, want 202", got.Status)
 	}
 }
 

@@ -106,7 +106,7 @@ func kindOf(v any) string {
 }
 
 // maxNesting bounds the depth of a result.
-const maxNesting = 32
+const maxNesting = 128
 
 // native returns what v is in Go.
 func native(v ref.Val, depth int) (any, error) {
