@@ -53,7 +53,8 @@ func (c *checker) take(r *record) error {
 	}
 	err := c.head.follows(e)
 	if _, ok := errors.AsType[*unlinkedError](err); ok {
-		c.doubt = r
+		doubt := *r
+		c.doubt = &doubt
 		return nil
 	}
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"slices"
 	"sync"
 
 	"github.com/ministryofjustice/incident-promptness/incident"
@@ -32,7 +33,9 @@ const (
 	chunkMessages = 512
 )
 
-// A chunk is a run of messages on its way from the log to the reader.
+// A chunk is a run of messages on its way from the log to the reader. It is
+// used again once its records were yielded: they are the larger part of what a
+// start would leave to the garbage collector.
 type chunk struct {
 	seqs    []uint64
 	bodies  [][]byte
@@ -45,13 +48,15 @@ type chunk struct {
 var errStop = errors.New("stop reading")
 
 // walk reads every message of log from sequence from on, decodes and hashes
-// with all processors, and yields the records one by one in their order. It
+// with all processors, and yields the records one by one in their order. A
+// record is yield's until it returns; its line and its entry's parts for ever. It
 // returns the first error of the log or of yield; errStop ends it without one.
 func walk(ctx context.Context, log Log, from uint64, yield func(*record) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	workers := runtime.GOMAXPROCS(0)
 	work := make(chan *chunk)
 	order := make(chan *chunk, 2*workers) // bounds what is read ahead
+	free := make(chan *chunk, 4*workers)
 	var readErr error
 	var wg sync.WaitGroup
 	defer wg.Wait()
@@ -68,7 +73,7 @@ func walk(ctx context.Context, log Log, from uint64, yield func(*record) error) 
 	wg.Go(func() {
 		defer close(order)
 		defer close(work)
-		readErr = read(ctx, log, from, order, work)
+		readErr = read(ctx, log, from, order, work, free)
 	})
 	for c := range order {
 		select {
@@ -85,6 +90,10 @@ func walk(ctx context.Context, log Log, from uint64, yield func(*record) error) 
 				return err
 			}
 		}
+		select {
+		case free <- c:
+		default:
+		}
 	}
 	if readErr == nil {
 		readErr = ctx.Err()
@@ -94,7 +103,7 @@ func walk(ctx context.Context, log Log, from uint64, yield func(*record) error) 
 
 // read cuts the log into chunks and hands each to a worker, and in its order to
 // whoever waits for the records.
-func read(ctx context.Context, log Log, from uint64, order, work chan<- *chunk) error {
+func read(ctx context.Context, log Log, from uint64, order, work chan<- *chunk, free <-chan *chunk) error {
 	c := &chunk{}
 	flush := func() error {
 		if len(c.bodies) == 0 {
@@ -108,7 +117,12 @@ func read(ctx context.Context, log Log, from uint64, order, work chan<- *chunk) 
 				return ctx.Err()
 			}
 		}
-		c = &chunk{}
+		select {
+		case c = <-free:
+			c.seqs, c.bodies, c.size = c.seqs[:0], c.bodies[:0], 0
+		default:
+			c = &chunk{}
+		}
 		return nil
 	}
 	err := log.Messages(ctx, from, func(seq uint64, body []byte) error {
@@ -126,7 +140,7 @@ func read(ctx context.Context, log Log, from uint64, order, work chan<- *chunk) 
 
 // decode reads the records of c's messages.
 func (c *chunk) decode(co *coder) {
-	c.records = make([]record, 0, len(c.bodies))
+	c.records = slices.Grow(c.records[:0], len(c.bodies))
 	for i, body := range c.bodies {
 		for rest, more := body, true; more; {
 			var line []byte
