@@ -20,14 +20,14 @@ func TestPublishedSignatures(t *testing.T) {
 	}{
 		{
 			"GitHub", HMAC{Header: "X-Hub-Signature-256", Prefix: "sha256="}, "It's a Secret to Everybody",
-			http.Header{"X-Hub-Signature-256": {"sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b04e17e"}},
+			http.Header{"X-Hub-Signature-256": {"sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"}},
 			"Hello, World!", time.Time{}, true,
 		},
 		{
 			"Standard Webhooks", HMAC{}, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
 			http.Header{
 				"Webhook-Id": {"msg_p5jXN8AQM9LWM0D4loKWxJek"}, "Webhook-Timestamp": {"1614265330"},
-				"Webhook-Signature": {"v1,g0hM9SsE+OTPJTGt/tmIVtSyZlE3uFJELVlNIOLJ1OE="},
+				"Webhook-Signature": {"v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="},
 			},
 			`{"test": 2432232314}`, time.Unix(1614265330+300, 0), true,
 		},
@@ -35,7 +35,7 @@ func TestPublishedSignatures(t *testing.T) {
 			"Standard Webhooks, beside a signature of another version", HMAC{}, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
 			http.Header{
 				"Webhook-Id": {"msg_p5jXN8AQM9LWM0D4loKWxJek"}, "Webhook-Timestamp": {"1614265330"},
-				"Webhook-Signature": {"v1a,hnO3f9T8Ytu9HwrXslvumlUpqtNVqkhqw/enGzPCXe5B3v1,xx== v1,g0hM9SsE+OTPJTGt/tmIVtSyZlE3uFJELVlNIOLJ1OE="},
+				"Webhook-Signature": {"v1a,hnO3f9T8Ytu9HwrXslvumlUpqtNVqkhqw/enGzPCXe5B3v1,xx== v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="},
 			},
 			`{"test": 2432232314}`, time.Unix(1614265330-300, 0), true,
 		},
@@ -43,7 +43,7 @@ func TestPublishedSignatures(t *testing.T) {
 			"Standard Webhooks, a second too late", HMAC{}, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
 			http.Header{
 				"Webhook-Id": {"msg_p5jXN8AQM9LWM0D4loKWxJek"}, "Webhook-Timestamp": {"1614265330"},
-				"Webhook-Signature": {"v1,g0hM9SsE+OTPJTGt/tmIVtSyZlE3uFJELVlNIOLJ1OE="},
+				"Webhook-Signature": {"v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="},
 			},
 			`{"test": 2432232314}`, time.Unix(1614265330+301, 0), false,
 		},
