@@ -3,6 +3,7 @@ package alerting_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -160,15 +161,15 @@ func TestACrashLosesNoAlertAndMakesNoNewOne(t *testing.T) {
 						if got := am.count(id, incident.AlertActive) - before; got != 1 {
 							t.Errorf("the new process told Alertmanager %d times, want once", got)
 						}
-						if len(am.now) != 1 {
-							t.Errorf("Alertmanager knows %d alerts, want 1", len(am.now))
+						if len(am.shows()) != 1 {
+							t.Errorf("Alertmanager knows %d alerts, want 1", len(am.shows()))
 						}
 						return
 					}
-					if got := len(pager.heard); got != tt.heard {
-						t.Errorf("the pager heard %q, want %d of it", pager.heard, tt.heard)
+					if got := len(pager.said()); got != tt.heard {
+						t.Errorf("the pager heard %q, want %d of it", pager.said(), tt.heard)
 					}
-					last := pager.heard[len(pager.heard)-1]
+					last := pager.said()[len(pager.said())-1]
 					if got := strings.HasSuffix(last, " again"); got != tt.again {
 						t.Errorf("the pager heard last %q, again: want %v", last, tt.again)
 					}
@@ -183,9 +184,8 @@ func TestACrashLosesNoAlertAndMakesNoNewOne(t *testing.T) {
 func wantFinished(t *testing.T, m *memory) {
 	t.Helper()
 	open := map[string]bool{}
-	m.mu.Lock()
-	bodies := m.bodies
-	m.mu.Unlock()
+	var bodies [][]byte
+	m.set(func() { bodies = slices.Clone(m.bodies) })
 	for _, b := range bodies {
 		ds, err := alerting.DecodeDeliveries(b)
 		if err != nil {

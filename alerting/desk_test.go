@@ -80,13 +80,13 @@ func TestAChannelThatHangsDelaysNoOther(t *testing.T) {
 			if am.count(id, incident.AlertActive) == 0 {
 				t.Fatalf("the other Alertmanager has not heard of %s a second later", id)
 			}
-			if want := string(id) + " active"; pager.heard[len(pager.heard)-1] != want {
+			if want := string(id) + " active"; pager.said()[len(pager.said())-1] != want {
 				t.Fatalf("the pager has not heard of %s a second later", id)
 			}
 		}
-		hanging.mu.Lock()
-		hanging.hang = false
-		hanging.mu.Unlock()
+		hanging.set(func() {
+			hanging.hang = false
+		})
 		d.stop()
 		d = run(t, &m, alerting.Channels{Levels: []alerting.Level{hanging, am}, Edges: []alerting.Edge{pager}}, l.entries)
 		defer d.stop()
@@ -96,7 +96,7 @@ func TestAChannelThatHangsDelaysNoOther(t *testing.T) {
 				t.Errorf("%s is not told once the receiver answers", id)
 			}
 		}
-		if got := len(pager.heard); got != len(ids) {
+		if got := len(pager.said()); got != len(ids) {
 			t.Errorf("the pager was told %d times, want %d", got, len(ids))
 		}
 	})
@@ -149,7 +149,7 @@ func TestAfterARestartAllThatIsActiveIsSentAgainAndNothingIsNew(t *testing.T) {
 			string(stays) + " active", string(ends) + " active",
 			string(ends) + " resolved", string(late) + " active", string(passing) + " retracted",
 		}
-		if diff := cmp.Diff(heard, pager.heard); diff != "" {
+		if diff := cmp.Diff(heard, pager.said()); diff != "" {
 			t.Errorf("the pager heard (-want +got):\n%s", diff)
 		}
 		for _, line := range m.lines(t)[before:] {
@@ -182,7 +182,7 @@ func TestAChannelThatIsNewIsToldWhatIsActiveAndNotThePast(t *testing.T) {
 			bubble.Advance(time.Hour)
 			d.stop()
 		}
-		if diff := cmp.Diff([]string{string(last) + " active"}, added.heard); diff != "" {
+		if diff := cmp.Diff([]string{string(last) + " active"}, added.said()); diff != "" {
 			t.Errorf("the new channel heard (-want +got):\n%s", diff)
 		}
 		if got := old.count(past, incident.AlertResolved); got != 0 {
@@ -216,13 +216,13 @@ func TestAnAlertThatFiresAgainEndsFirst(t *testing.T) {
 		second, e := l.fired(ref, incident.Deadline, 2, time.Now())
 		d.Follow([]incident.Entry{e})
 		bubble.Advance(5 * time.Second)
-		down.mu.Lock()
-		down.answer = nil
-		down.mu.Unlock()
+		down.set(func() {
+			down.answer = nil
+		})
 		bubble.Advance(10 * time.Minute)
 
 		order := func(l *level) (all []string) {
-			for _, a := range l.heard {
+			for _, a := range l.all() {
 				if s := string(a.ID) + " " + string(a.State); len(all) == 0 || all[len(all)-1] != s {
 					all = append(all, s)
 				}
@@ -258,12 +258,12 @@ func TestOnlyWhatBecameActiveIsTold(t *testing.T) {
 			if s == incident.AlertActive {
 				told = 1
 			}
-			if got := len(am.now); got != told {
+			if got := len(am.shows()); got != told {
 				t.Fatalf("%d alerts told after one was %s, want %d", got, s, told)
 			}
 		}
-		if got := len(pager.heard); got != 1 {
-			t.Errorf("the pager heard %v, want the active one only", pager.heard)
+		if got := len(pager.said()); got != 1 {
+			t.Errorf("the pager heard %v, want the active one only", pager.said())
 		}
 	})
 }
@@ -286,7 +286,7 @@ func TestTheFirstEndOfAnAlertIsTheOneThatIsTold(t *testing.T) {
 		d = run(t, &m, alerting.Channels{Edges: []alerting.Edge{pager}}, l.entries)
 		defer d.stop()
 		bubble.Advance(time.Hour)
-		if diff := cmp.Diff([]string{string(id) + " active", string(id) + " resolved"}, pager.heard); diff != "" {
+		if diff := cmp.Diff([]string{string(id) + " active", string(id) + " resolved"}, pager.said()); diff != "" {
 			t.Errorf("the pager heard (-want +got):\n%s", diff)
 		}
 	})
@@ -309,7 +309,7 @@ func TestAMergedAlertSaysIntoWhatItWent(t *testing.T) {
 		e = l.add(time.Now(), r, incident.AlertChange{ID: id, State: incident.AlertMerged, Why: incident.WhyMerged})
 		d.Follow([]incident.Entry{e})
 		bubble.Advance(time.Second)
-		got := am.now[ref2name(ref)]
+		got := am.shows()[ref2name(ref)]
 		if got.State != incident.AlertMerged || got.Into != "p-00000w" {
 			t.Errorf("told state %s, into %q; want merged, into p-00000w", got.State, got.Into)
 		}
@@ -327,7 +327,7 @@ func TestARestrictedIncidentIsToldWithoutItsAttributes(t *testing.T) {
 		_, e := l.passed(ref, time.Now())
 		d.Follow([]incident.Entry{e})
 		bubble.Advance(time.Second)
-		if got := am.now[ref2name(ref)]; got.Organisation != "hmpps" || got.Impact != incident.ImpactHigh {
+		if got := am.shows()[ref2name(ref)]; got.Organisation != "hmpps" || got.Impact != incident.ImpactHigh {
 			t.Fatalf("told organisation %q and impact %q, want hmpps and high", got.Organisation, got.Impact)
 		}
 		// Somebody restricts the incident; no alert changes by it.
@@ -335,7 +335,7 @@ func TestARestrictedIncidentIsToldWithoutItsAttributes(t *testing.T) {
 		r.Attrs.Restricted = true
 		d.Follow([]incident.Entry{l.add(time.Now(), r)})
 		bubble.Advance(time.Minute)
-		if got := am.now[ref2name(ref)]; !got.Restricted || got.Organisation != "" || got.Impact != "" {
+		if got := am.shows()[ref2name(ref)]; !got.Restricted || got.Organisation != "" || got.Impact != "" {
 			t.Errorf("told restricted %v, organisation %q, impact %q, want no attributes", got.Restricted, got.Organisation, got.Impact)
 		}
 
@@ -349,7 +349,7 @@ func TestARestrictedIncidentIsToldWithoutItsAttributes(t *testing.T) {
 		r.Attrs.Restricted = true
 		d.Follow([]incident.Entry{l.add(time.Now(), r)})
 		bubble.Advance(time.Minute)
-		if got := am.now[ref2name(other)]; got.Active() || got.Organisation != "" || got.Impact != "" {
+		if got := am.shows()[ref2name(other)]; got.Active() || got.Organisation != "" || got.Impact != "" {
 			t.Errorf("the end is repeated with organisation %q and impact %q, want no attributes", got.Organisation, got.Impact)
 		}
 	})

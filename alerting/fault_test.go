@@ -40,8 +40,8 @@ func TestAReceiverThatIsDownIsTriedWithPausesAndRecordedEverMoreRarely(t *testin
 		if got := am.count(id, incident.AlertActive); got == 0 {
 			t.Error("not told within a minute after the receiver came back")
 		}
-		if am.sends < 60 || am.sends > 90 {
-			t.Errorf("tried %d times within an hour, want about once a minute", am.sends)
+		if am.sent() < 60 || am.sent() > 90 {
+			t.Errorf("tried %d times within an hour, want about once a minute", am.sent())
 		}
 		var failed, accepted int
 		for _, line := range m.lines(t) {
@@ -87,7 +87,7 @@ func TestOfAnEdgeChannelEveryAttemptIsRecorded(t *testing.T) {
 		if diff := cmp.Diff(want, m.lines(t)); diff != "" {
 			t.Errorf("record of deliveries (-want +got):\n%s", diff)
 		}
-		if diff := cmp.Diff([]string{string(id) + " active", string(id) + " active again"}, pager.heard); diff != "" {
+		if diff := cmp.Diff([]string{string(id) + " active", string(id) + " active again"}, pager.said()); diff != "" {
 			t.Errorf("the pager heard (-want +got):\n%s", diff)
 		}
 	})
@@ -124,21 +124,21 @@ func TestWhatIsRefusedStandsInNobodysWay(t *testing.T) {
 				t.Fatalf("Alertmanager has not heard of %s: the refused one is in its way", id)
 			}
 		}
-		if got := len(pager.heard); got != len(others) {
+		if got := len(pager.said()); got != len(others) {
 			t.Errorf("the pager heard of %d alerts, want %d", got, len(others))
 		}
 		id, e := l.passed("p-00002y", time.Now())
 		d.Follow([]incident.Entry{e})
 		bubble.Advance(time.Second)
-		if am.count(id, incident.AlertActive) == 0 || len(pager.heard) != len(others)+1 {
+		if am.count(id, incident.AlertActive) == 0 || len(pager.said()) != len(others)+1 {
 			t.Error("what came after the refusal was not told at once")
 		}
 		bubble.Advance(29 * time.Minute)
-		if pager.tells > len(others)+1+40 {
-			t.Errorf("told the pager %d times, want about once a minute what it refuses", pager.tells)
+		if pager.tried() > len(others)+1+40 {
+			t.Errorf("told the pager %d times, want about once a minute what it refuses", pager.tried())
 		}
 		bubble.Advance(2 * time.Minute)
-		if am.count(bad, incident.AlertActive) == 0 || !slices.Contains(pager.heard, string(bad)+" active") {
+		if am.count(bad, incident.AlertActive) == 0 || !slices.Contains(pager.said(), string(bad)+" active") {
 			t.Error("what was refused is not told within two minutes after it would be taken")
 		}
 	})
@@ -161,34 +161,34 @@ func TestWhatIsNewDoesNotDisturbAReceiverThatIsDown(t *testing.T) {
 		old, e := l.passed("p-00001x", time.Now())
 		d.Follow([]incident.Entry{e})
 		bubble.Advance(59 * time.Second)
-		down = true
-		before := am.sends
+		am.set(func() { down = true })
+		before := am.sent()
 		for i := range 200 {
 			_, e := l.passed(incident.NewRef(uint64(1000+i)), time.Now())
 			d.Follow([]incident.Entry{e})
 			bubble.Advance(time.Second)
 		}
-		if got := am.sends - before; got > 12 {
+		if got := am.sent() - before; got > 12 {
 			t.Errorf("tried %d times within 200 seconds, want pauses that double", got)
 		}
 		// It may have been started anew, so it hears all, also what it knew.
-		am.now, down = nil, false
+		am.set(func() { am.now, down = nil, false })
 		bubble.Advance(time.Minute)
-		if got := len(am.now); got != 201 {
+		if got := len(am.shows()); got != 201 {
 			t.Errorf("told of %d alerts when it is back, want 201", got)
 		}
-		if am.now[incident.Alert{Incident: "p-00001x", Policy: polImp002, Threshold: incident.Deadline}.Name()].ID != old {
+		if am.shows()[incident.Alert{Incident: "p-00001x", Policy: polImp002, Threshold: incident.Deadline}.Name()].ID != old {
 			t.Error("not told again of what it knew before it went down")
 		}
 		// After a short outage it does not wait for the next repetition.
 		bubble.Advance(2 * time.Minute)
-		am.now, down = nil, true
+		am.set(func() { am.now, down = nil, true })
 		_, e = l.passed("p-00002y", time.Now())
 		d.Follow([]incident.Entry{e})
 		bubble.Advance(time.Nanosecond)
-		down = false
+		am.set(func() { down = false })
 		bubble.Advance(2 * time.Second)
-		if got := len(am.now); got != 202 {
+		if got := len(am.shows()); got != 202 {
 			t.Errorf("told of %d alerts two seconds after a short outage, want 202", got)
 		}
 	})
@@ -207,10 +207,10 @@ func TestAnAlertThatEndsWhileItIsToldIsToldOfItsEnd(t *testing.T) {
 		bubble.Advance(time.Second / 2)
 		d.Follow([]incident.Entry{l.over(id, incident.AlertResolved, incident.WhyStopped, time.Now())})
 		bubble.Advance(2 * time.Second)
-		if diff := cmp.Diff([]string{string(id) + " active", string(id) + " resolved"}, pager.heard); diff != "" {
+		if diff := cmp.Diff([]string{string(id) + " active", string(id) + " resolved"}, pager.said()); diff != "" {
 			t.Errorf("the pager heard (-want +got):\n%s", diff)
 		}
-		if got := am.now[ref2name(ref)].State; got != incident.AlertResolved {
+		if got := am.shows()[ref2name(ref)].State; got != incident.AlertResolved {
 			t.Errorf("Alertmanager shows it %s, want resolved", got)
 		}
 	})
@@ -264,8 +264,8 @@ func TestAReceiverThatAsksToBeLeftAloneIs(t *testing.T) {
 		id, e := l.passed(ref, time.Now())
 		d.Follow([]incident.Entry{e})
 		bubble.Advance(3*time.Minute - time.Nanosecond)
-		if am.sends != 1 {
-			t.Errorf("sent %d times within the three minutes, want once", am.sends)
+		if am.sent() != 1 {
+			t.Errorf("sent %d times within the three minutes, want once", am.sent())
 		}
 		bubble.Advance(2 * time.Nanosecond)
 		if am.count(id, incident.AlertActive) != 1 {
@@ -286,24 +286,24 @@ func TestNothingNewIsToldWithoutARecordAndRepetitionsGoOn(t *testing.T) {
 		d.Follow([]incident.Entry{e})
 		bubble.Advance(time.Second)
 
-		m.mu.Lock()
-		m.down = true
-		m.mu.Unlock()
+		m.set(func() {
+			m.down = true
+		})
 		fresh, e := l.passed("p-00002y", time.Now())
 		d.Follow([]incident.Entry{e})
 		bubble.Advance(10 * time.Minute)
 		if got := am.count(old, incident.AlertActive); got < 10 || got > 12 {
 			t.Errorf("told %d times of what it knew within ten minutes, want 11", got)
 		}
-		if am.count(fresh, incident.AlertActive) != 0 || len(pager.heard) != 1 {
+		if am.count(fresh, incident.AlertActive) != 0 || len(pager.said()) != 1 {
 			t.Error("told of a new alert that is not on record")
 		}
 
-		m.mu.Lock()
-		m.down = false
-		m.mu.Unlock()
+		m.set(func() {
+			m.down = false
+		})
 		bubble.Advance(time.Minute)
-		if am.count(fresh, incident.AlertActive) == 0 || len(pager.heard) != 2 {
+		if am.count(fresh, incident.AlertActive) == 0 || len(pager.said()) != 2 {
 			t.Error("not told of the new alert within a minute after it could be recorded")
 		}
 	})
@@ -334,7 +334,7 @@ func TestAnAcceptanceThatCouldNotBeRecordedIsRecordedLater(t *testing.T) {
 		d = run(t, &m, channels, l.entries)
 		defer d.stop()
 		bubble.Advance(time.Minute)
-		if diff := cmp.Diff([]string{string(id) + " active"}, pager.heard); diff != "" {
+		if diff := cmp.Diff([]string{string(id) + " active"}, pager.said()); diff != "" {
 			t.Errorf("the pager heard (-want +got):\n%s", diff)
 		}
 	})
@@ -350,19 +350,19 @@ func TestTheRecordIsReadUntilItCanBe(t *testing.T) {
 		d := run(t, &m, alerting.Channels{Levels: []alerting.Level{am}}, l.entries)
 		defer d.stop()
 		bubble.Advance(10 * time.Minute)
-		if am.sends != 0 {
+		if am.sent() != 0 {
 			t.Error("told before it is known what was told")
 		}
 		for i := range 100 { // what comes meanwhile is taken, and holds up nobody
 			_, e := l.passed(incident.NewRef(uint64(100+i)), time.Now())
 			d.Follow([]incident.Entry{e})
 		}
-		m.mu.Lock()
-		m.blind = false
-		m.mu.Unlock()
+		m.set(func() {
+			m.blind = false
+		})
 		bubble.Advance(time.Minute)
-		if am.count(id, incident.AlertActive) == 0 || len(am.now) != 101 {
-			t.Errorf("told of %d alerts within a minute after the record could be read, want 101", len(am.now))
+		if am.count(id, incident.AlertActive) == 0 || len(am.shows()) != 101 {
+			t.Errorf("told of %d alerts within a minute after the record could be read, want 101", len(am.shows()))
 		}
 	})
 }
@@ -415,7 +415,7 @@ func TestADeskThatNeverGoesLiveStops(t *testing.T) {
 		stop := d.start(t)
 		bubble.Advance(time.Hour)
 		stop()
-		if am.sends != 0 || len(m.bodies) != 0 {
+		if am.sent() != 0 || len(m.bodies) != 0 {
 			t.Error("something was told or recorded before the replay was over")
 		}
 	})

@@ -93,15 +93,15 @@ func (h *history) end() {
 }
 
 func (h *history) heal() {
-	h.m.mu.Lock()
-	h.m.fault = nil
-	h.m.mu.Unlock()
-	h.am.mu.Lock()
-	h.am.answer, h.am.hang = nil, false
-	h.am.mu.Unlock()
-	h.pager.mu.Lock()
-	h.pager.answer = nil
-	h.pager.mu.Unlock()
+	h.m.set(func() {
+		h.m.fault = nil
+	})
+	h.am.set(func() {
+		h.am.answer, h.am.hang = nil, false
+	})
+	h.pager.set(func() {
+		h.pager.answer = nil
+	})
 }
 
 func (h *history) follow(e incident.Entry) {
@@ -166,21 +166,21 @@ func (h *history) do(d deed) {
 		h.begin(func(string) bool { return left.Add(-1) < 0 })
 		bubble.Advance(time.Second)
 	case "disk":
-		h.m.mu.Lock()
-		h.m.fault = func(n int, _ []byte) fault { return fault((n * (d.pick + 1)) % 3) }
-		h.m.mu.Unlock()
+		h.m.set(func() {
+			h.m.fault = func(n int, _ []byte) fault { return fault((n * (d.pick + 1)) % 3) }
+		})
 	case "level":
-		h.am.mu.Lock()
-		h.am.answer = func(n int, _ []incident.Alert) (bool, error) { return answer(n * (d.pick + 1)) }
-		h.am.mu.Unlock()
+		h.am.set(func() {
+			h.am.answer = func(n int, _ []incident.Alert) (bool, error) { return answer(n * (d.pick + 1)) }
+		})
 	case "edge":
-		h.pager.mu.Lock()
-		h.pager.answer = func(n int, _ incident.Alert) (bool, error) { return answer(n * (d.pick + 1)) }
-		h.pager.mu.Unlock()
+		h.pager.set(func() {
+			h.pager.answer = func(n int, _ incident.Alert) (bool, error) { return answer(n * (d.pick + 1)) }
+		})
 	case "hang":
-		h.am.mu.Lock()
-		h.am.hang = d.pick%2 == 0
-		h.am.mu.Unlock()
+		h.am.set(func() {
+			h.am.hang = d.pick%2 == 0
+		})
 	}
 }
 
@@ -203,7 +203,7 @@ func (h *history) wantLevel() error {
 	}
 	for ref, g := range h.g {
 		id := incident.NewAlertID(ref, polImp002, incident.Deadline, g)
-		if got := h.am.now[ref2name(ref)]; got.ID != id || got.State != h.state[id] {
+		if got := h.am.shows()[ref2name(ref)]; got.ID != id || got.State != h.state[id] {
 			all = append(all, fmt.Errorf("alertmanager shows %s %s, want %s %s", got.ID, got.State, id, h.state[id]))
 		}
 	}
@@ -215,7 +215,7 @@ func (h *history) wantLevel() error {
 func (h *history) wantEdge() error {
 	var all []error
 	heard := map[string]int{}
-	for _, s := range h.pager.heard {
+	for _, s := range h.pager.said() {
 		said, again := strings.CutSuffix(s, " again")
 		if heard[said]++; heard[said] > 1 && !again {
 			all = append(all, fmt.Errorf("the pager heard %q as new %d times", said, heard[said]))

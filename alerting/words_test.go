@@ -218,7 +218,7 @@ func told(t *testing.T, entries []incident.Entry) (last incident.Alert) {
 			d.Follow([]incident.Entry{e})
 			bubble.Advance(time.Second)
 		}
-		last = am.heard[len(am.heard)-1]
+		last = am.all()[len(am.all())-1]
 	})
 	return last
 }

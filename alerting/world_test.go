@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"testing"
@@ -158,6 +159,19 @@ func (l *level) Send(ctx context.Context, alerts []incident.Alert) error {
 	}
 	return err
 }
+
+func (m *memory) set(f func()) { m.mu.Lock(); defer m.mu.Unlock(); f() }
+func (l *level) set(f func())  { l.mu.Lock(); defer l.mu.Unlock(); f() }
+func (e *edge) set(f func())   { e.mu.Lock(); defer e.mu.Unlock(); f() }
+
+func (l *level) sent() (n int)              { l.set(func() { n = l.sends }); return n }
+func (l *level) all() (as []incident.Alert) { l.set(func() { as = slices.Clone(l.heard) }); return as }
+func (l *level) shows() (now map[string]incident.Alert) {
+	l.set(func() { now = maps.Clone(l.now) })
+	return now
+}
+func (e *edge) tried() (n int)       { e.set(func() { n = e.tells }); return n }
+func (e *edge) said() (all []string) { e.set(func() { all = slices.Clone(e.heard) }); return all }
 
 // count returns how often the state of the alert was accepted.
 func (l *level) count(id incident.AlertID, s incident.AlertState) int {
