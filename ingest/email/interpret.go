@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"github.com/ministryofjustice/incident-promptness/incident"
 	"github.com/ministryofjustice/incident-promptness/ingest/said"
@@ -270,24 +271,19 @@ func milestoneOf(labelField string) incident.Milestone {
 }
 
 // attributes are read from labelled lines. What is from no closed set is left
-// out.
+// out, and so is a form's own text that nobody has filled in ("Yes / No").
 func (m *mailing) attributes(found []labelled) incident.Attributes {
 	a := incident.Attributes{}
 	for _, l := range found {
 		value := strings.ToLower(oneLine(strings.Trim(l.value, " .,;")))
-		word, _, _ := strings.Cut(strings.NewReplacer(",", " ", ".", " ", ";", " ", "(", " ").Replace(value), " ")
 		switch l.field {
 		case labelImpact:
-			switch i := incident.Impact(word); i {
-			case incident.ImpactLow, incident.ImpactMedium, incident.ImpactHigh:
-				if a.Impact == incident.ImpactUnknown {
-					a.Impact = i
-				}
-			case incident.ImpactUnknown:
+			if a.Impact == incident.ImpactUnknown {
+				a.Impact = incident.Impact(only(value, l.below, "low", "medium", "high"))
 			}
 		case labelPersonal:
 			if a.Personal == incident.PersonalUnknown {
-				a.Personal = personal(word)
+				a.Personal = personal(value, l.below)
 			}
 		case labelOrganisation:
 			if a.Organisation == "" {
@@ -301,13 +297,35 @@ func (m *mailing) attributes(found []labelled) incident.Attributes {
 	return a
 }
 
-func personal(word string) incident.Personal {
-	switch word {
-	case "yes", "y", "true":
-		return incident.PersonalYes
-	case "no", "n", "none", "false":
-		return incident.PersonalNo
-	default:
-		return incident.PersonalUnknown
+// only returns the word of the set with which value begins, if no other one of
+// the set stands in it. Below its label it must be all there is.
+func only(value string, below bool, set ...string) string {
+	found := ""
+	words := strings.FieldsFunc(value, func(r rune) bool { return !unicode.IsLetter(r) })
+	for i, w := range words {
+		switch {
+		case !slices.Contains(set, w) || w == found:
+		case i > 0:
+			return ""
+		default:
+			found = w
+		}
 	}
+	if below && len(words) > 1 {
+		return ""
+	}
+	return found
+}
+
+// personal reads whether personal data are concerned. "No further details" is
+// no answer: a no ends a clock, so it must stand by itself.
+func personal(value string, below bool) incident.Personal {
+	first, _, _ := strings.Cut(strings.NewReplacer(",", ";", "(", ";", ".", ";", " - ", ";", "\u2013", ";").Replace(value), ";")
+	switch strings.TrimSpace(first) {
+	case "no", "n", "none", "no personal data":
+		return incident.PersonalNo
+	case "y":
+		return incident.PersonalYes
+	}
+	return incident.Personal(strings.Replace(only(value, below, "yes", "no"), "no", "", 1))
 }

@@ -53,7 +53,8 @@ func (d *document) read(raw []byte, depth int) {
 	d.subject = oneLine(decodeWords(subject))
 	contentType, _ := get(fields, "content-type")
 	kind := mediaType(contentType)
-	d.report = kind == "multipart/report"
+	// A complaint about a mail (RFC 5965) is a report that somebody made.
+	d.report = kind == "multipart/report" && !strings.Contains(strings.ToLower(contentType), "feedback-report")
 	if encrypted(kind, contentType) {
 		d.broken = incident.WhyEncrypted
 	}

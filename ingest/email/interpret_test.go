@@ -246,6 +246,11 @@ func TestStatedTimes(t *testing.T) {
 		{"another case, bold and a bullet", "- **date AND time detected**: 23/11/2026 09:15\n", "stated 09:15:00 09:15:59", nil},
 		{"the value on the next line", "Date and time detected:\n23/11/2026 09:15\n", "stated 09:15:00 09:15:59", nil},
 		{"a cell of a table", "Date and time detected\t23/11/2026 09:15\n", "stated 09:15:00 09:15:59", nil},
+		{"the value two lines below", "Date and time detected:\n\n23/11/2026 09:15\n", "stated 09:15:00 09:15:59", nil},
+		{"a hint behind the label", "Date and time detected (dd/mm/yyyy hh:mm): 23/11/2026 09:15\n", "stated 09:15:00 09:15:59", nil},
+		{"a dash", "Date and time detected - 23/11/2026 09:15\n", "stated 09:15:00 09:15:59", nil},
+		{"a table in Markdown", "| Date and time detected | 23/11/2026 09:15 |\n", "stated 09:15:00 09:15:59", nil},
+		{"no value, and the next label", "Date and time detected:\nDate and time occurred: 23/11/2026 08:15\n", "", nil},
 		{"about", "Detected: about 9.15am on 23/11/2026\n", "stated 09:05:00 09:25:59", []incident.Flag{incident.FlagAbout}},
 		{"a date only", "Date and time detected: 23/11\n", "stated 00:00:00 10:20:00", []incident.Flag{incident.FlagDateOnly}},
 		{"after the receipt, as written", "Detected: 23/11/2026 10:22\n", "stated 10:22:00 10:22:59", nil},
@@ -273,6 +278,46 @@ func TestStatedTimes(t *testing.T) {
 				t.Errorf("detected %q %q, want %q %q", got, flags, tt.want, tt.flags)
 			}
 		})
+	}
+}
+
+func TestAttributesFromLabelledLines(t *testing.T) {
+	for _, tt := range []struct {
+		body     string
+		impact   incident.Impact
+		personal incident.Personal
+		org      incident.Organisation
+	}{
+		{"Impact: High\n", "high", "", ""},
+		{"Impact: medium - two teams\n", "medium", "", ""},
+		{"Impact: Low.\n", "low", "", ""},
+		{"Impact:\nHigh\n", "high", "", ""},
+		{"Impact: High / Medium / Low\n", "", "", ""}, // the form's own text
+		{"Impact: low to medium\n", "", "", ""},
+		{"Impact:\nHigh time that somebody looks\n", "", "", ""},
+		{"Impact: unknown\n", "", "", ""},
+		{"Personal data: Yes\n", "", "yes", ""},
+		{"Personal data: yes, three names\n", "", "yes", ""},
+		{"Personal data: No.\n", "", "no", ""},
+		{"Personal data: no - only server names\n", "", "no", ""},
+		{"Personal data: No further details yet\n", "", "", ""},
+		{"Personal data:\n\nNo further details\n", "", "", ""},
+		{"Personal data: Yes / No\n", "", "", ""},
+		{"Personal data: not known\n", "", "", ""},
+		{"Organisation: HM Courts and  Tribunals service\n", "", "", "hmcts"},
+		{"Organisation: LAA\n", "", "", "laa"},
+		{"Organisation: somebody else\n", "", "", ""},
+	} {
+		t.Run(tt.body, func(t *testing.T) {
+			got := facts(t, pass+mx+"From: jo@example.org\nSubject: x\n\n"+tt.body).Attrs
+			if want := (incident.Attributes{Impact: tt.impact, Personal: tt.personal, Organisation: tt.org}); !cmp.Equal(got, want) {
+				t.Errorf("attributes %+v, want %+v", got, want)
+			}
+		})
+	}
+	got := facts(t, "Subject: x\n\nOrganisation: nobody\n", func(c *email.Config) { c.Organisation = "laa" }).Attrs.Organisation
+	if got != "laa" {
+		t.Errorf("Organisation = %q, want the mailbox's own", got)
 	}
 }
 
@@ -326,6 +371,7 @@ func TestMailsThatNobodyWrote(t *testing.T) {
 		{"an absence note", "Auto-Submitted: auto-replied", incident.NotRelated, incident.RoutePerson, incident.VoidAutomatic},
 		{"an absence note of Exchange", "Auto-Submitted: auto-generated\nSubject: Automatic reply: an incident", incident.NotRelated, incident.RoutePerson, incident.VoidAutomatic},
 		{"a delivery report", "Content-Type: multipart/report; boundary=b", incident.NotRelated, incident.RoutePerson, incident.VoidBounce},
+		{"a complaint about a mail", "Content-Type: multipart/report; report-type=feedback-report; boundary=b", incident.Opens, incident.RoutePerson, ""},
 		{"our own alert", "X-Promptness-Id: ours", incident.NotRelated, incident.RoutePerson, incident.VoidOurs},
 		{"an alert that calls itself ours", "X-Promptness-Id: forged", incident.Opens, incident.RoutePerson, ""},
 		{"a machine's notice", "Auto-Submitted: auto-generated", incident.Opens, incident.RouteAutomatic, ""},

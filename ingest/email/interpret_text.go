@@ -20,12 +20,15 @@ type line struct {
 const maxLines = 20_000
 
 // textPatterns is compiled once.
-var textPatterns = sync.OnceValue(func() (p struct{ quote, original, wrote, from, sent *regexp.Regexp }) {
-	p.quote = regexp.MustCompile(`^[ \t]*(?:>|\|[ ])`)
+var textPatterns = sync.OnceValue(func() (p struct{ quote, original, wrote, from, sent, separator *regexp.Regexp }) {
+	p.quote = regexp.MustCompile(`^[ \t]*>`)
 	p.original = regexp.MustCompile(`(?i)^[ \t>*_]*(?:-{2,}[ ]*(?:original|forwarded|weitergeleitete)[ ]?(?:message|mail|nachricht)?\b.*|begin forwarded message:?|-{5,}[ ]*original appointment.*)[ \t*_]*$`)
 	p.wrote = regexp.MustCompile(`(?i)^[ \t]*on\b.{4,200}\bwrote:?[ \t]*$`)
 	p.from = regexp.MustCompile(`(?i)^[ \t*_]*from:[ \t*_]*\S`)
 	p.sent = regexp.MustCompile(`(?i)^[ \t*_]*(?:sent|date):[ \t*_]*\S`)
+	// A hint may stand behind the label: "Date and time detected (dd/mm/yyyy):".
+	const blank = `[ \t*_\x{a0}]*`
+	p.separator = regexp.MustCompile(`^[*_?\x{a0} ]*(?:\([^()\n]{0,80}\)[*_?\x{a0} ]*)?(?:[:\x{ff1a}|=\t]|[-\x{2013}][ \x{a0}])[|]?` + blank + `\|?` + blank)
 	return p
 })
 
@@ -94,13 +97,14 @@ type labelled struct {
 	value  string
 	at     int // where value begins in the text
 	quoted bool
+	below  bool // it stands on a line below the label
 }
 
 // maxLabelled bounds the labelled lines that are used of one mail.
 const maxLabelled = 32
 
 // findLabelled returns the labelled lines of text, the sender's own before
-// quoted ones. A value may stand on the next line, as a form is copied.
+// quoted ones. A value may stand below its label, as a form is copied.
 func (r *rules) findLabelled(text string, lines []line) []labelled {
 	var found []labelled
 	for i, l := range lines {
@@ -111,16 +115,12 @@ func (r *rules) findLabelled(text string, lines []line) []labelled {
 		if field == "" {
 			continue
 		}
-		value := strings.TrimRight(text[at:l.end], " \t*_|\u00a0")
-		if value == "" && i+1 < len(lines) {
-			next := lines[i+1]
-			if f, _ := r.labelAt(text, next.begin, next.end); f == "" {
-				at = skipMarkup(text, next.begin, next.end)
-				value = strings.TrimRight(text[at:next.end], " \t*_|\u00a0")
-			}
+		v := labelled{field: field, value: trimValue(text[at:l.end]), at: at, quoted: l.quoted}
+		if v.value == "" {
+			v = r.below(text, lines[i+1:], v)
 		}
-		if value != "" {
-			found = append(found, labelled{field: field, value: value, at: at, quoted: l.quoted})
+		if v.value != "" {
+			found = append(found, v)
 		}
 	}
 	slices.SortStableFunc(found, func(a, b labelled) int {
@@ -136,6 +136,24 @@ func (r *rules) findLabelled(text string, lines []line) []labelled {
 	return found
 }
 
+// below returns v with the value on the next line that is not empty, if it is
+// among the next three and has no label itself.
+func (r *rules) below(text string, lines []line, v labelled) labelled {
+	for _, l := range lines[:min(len(lines), 3)] {
+		at := skipMarkup(text, l.begin, l.end)
+		if at == l.end {
+			continue
+		}
+		if f, _ := r.labelAt(text, l.begin, l.end); f == "" {
+			v.at, v.value, v.below = at, trimValue(text[at:l.end]), true
+		}
+		break
+	}
+	return v
+}
+
+func trimValue(s string) string { return strings.TrimRight(s, " \t*_|\u00a0") }
+
 // labelAt returns the field whose label begins the line from begin to end, and
 // where its value begins.
 func (r *rules) labelAt(text string, begin, end int) (name string, value int) {
@@ -145,12 +163,8 @@ func (r *rules) labelAt(text string, begin, end int) (name string, value int) {
 		if len(s) < len(l.text) || !strings.EqualFold(s[:len(l.text)], l.text) {
 			continue
 		}
-		rest := strings.TrimLeft(s[len(l.text):], " *_?\u00a0")
-		for _, sep := range []string{":", "\uff1a", "\t", "|", "="} {
-			if after, ok := strings.CutPrefix(rest, sep); ok {
-				after = strings.TrimLeft(after, " \t*_|\u00a0")
-				return l.field, end - len(after)
-			}
+		if m := textPatterns().separator.FindString(s[len(l.text):]); m != "" {
+			return l.field, at + len(l.text) + len(m)
 		}
 	}
 	return "", 0
