@@ -2,7 +2,10 @@ package email
 
 import (
 	"context"
+	"net"
 	"time"
+
+	"github.com/emersion/go-imap/v2/imapclient"
 )
 
 // Mailbox is the connection that a Box reads from.
@@ -39,3 +42,10 @@ func ParseReceived(value string) (by, from string, at time.Time, ok bool) {
 
 // ParseDate is parseDate.
 func ParseDate(s string) (time.Time, bool) { return parseDate(s) }
+
+// NewConnection returns a Mailbox that speaks to conn as if it had logged in.
+func NewConnection(conn net.Conn) Mailbox {
+	b := &connection{conn: conn, idle: true, news: make(chan struct{}, 1)}
+	b.client = imapclient.New(conn, nil)
+	return b
+}
