@@ -40,7 +40,7 @@ func needsOf(k incident.ActKind) (needs, bool) {
 	case incident.ActWithdraw, incident.ActReject:
 		return needs{needs: []string{"ref", "signal", "reason"}, may: []string{"milestone", "text", "upon"}}, true
 	case incident.ActAccept:
-		return needs{needs: []string{"ref", "signal"}, may: []string{"milestone", "reason", "text", "upon"}}, true
+		return needs{needs: []string{"ref", "signal", "milestone"}, may: []string{"reason", "text", "upon"}}, true
 	case incident.ActVouch:
 		return needs{needs: []string{"ref", "signal"}, may: []string{"text", "upon"}}, true
 	case incident.ActDetach:

@@ -223,7 +223,7 @@ func (h *Handler) tell(w http.ResponseWriter, r *http.Request) {
 	}
 	o := Outcome{ID: id.String(), Folded: len(entries) > 0}
 	for _, e := range entries {
-		st := Step{N: e.N, At: e.At, Kind: e.Kind, Why: e.Why}
+		st := Step{N: e.N, At: e.At, Kind: e.Kind, Why: e.Why, Ref: e.From}
 		if e.Incident != nil {
 			st.Ref = e.Incident.Ref
 		}

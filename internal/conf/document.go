@@ -113,13 +113,13 @@ func (d *Document) decode(path string, n *yaml.Node, into any) error {
 	if n == nil {
 		return nil
 	}
-	s := strict{file: d.file, at: map[[2]int]string{}}
+	s := strict{file: d.file, at: map[[2]int]spot{}}
 	s.check(n, typeOf(into), path, 0)
 	all := s.problems
-	if err := n.Load(into); err != nil {
+	if err := n.Load(into, yaml.WithUniqueKeys(false)); err != nil { // keys that are there twice are told
 		for _, e := range loadErrors(err) {
-			p := &Problem{File: d.file, Line: e.Mark.Line, Text: plainly(e.Message), Err: err, unread: true}
-			p.Path = s.at[[2]int{e.Mark.Line, e.Mark.Column}]
+			at := s.at[[2]int{e.Mark.Line, e.Mark.Column}]
+			p := &Problem{File: d.file, Line: e.Mark.Line, Path: at.path, Text: plainly(e.Message, at.want), Err: err, unread: true}
 			if !s.told[p.Path] {
 				all = append(all, p)
 			}
@@ -188,4 +188,13 @@ func lookup(n *yaml.Node, name string) (key, value *yaml.Node) {
 		}
 	}
 	return nil, nil
+}
+
+// Has reports whether the document has the key at its top, even an empty one.
+func (d *Document) Has(key string) bool {
+	if d.root == nil {
+		return false
+	}
+	_, v := lookup(d.root, key)
+	return v != nil
 }

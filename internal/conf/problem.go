@@ -76,3 +76,17 @@ func join(path, sub string) string {
 		return path + "." + sub
 	}
 }
+
+// Beneath takes path off the field path of each error that err joins: the
+// opposite of Under, for a Config that was checked in a list of one.
+func Beneath(path string, err error) error {
+	var all []error
+	for _, leaf := range leaves(err) {
+		p := split(leaf)
+		if rest, ok := strings.CutPrefix(p.Path, path); ok {
+			p.Path = strings.TrimPrefix(rest, ".")
+		}
+		all = append(all, p)
+	}
+	return errors.Join(all...)
+}

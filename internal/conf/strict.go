@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v4"
 )
@@ -16,9 +17,15 @@ import (
 type strict struct {
 	file     string
 	problems []error
-	at       map[[2]int]string // line and column of a value → its path
-	told     map[string]bool   // paths that a problem was found at
+	at       map[[2]int]spot // by line and column of a value
+	told     map[string]bool // paths that a problem was found at
 	seen     int
+}
+
+// A spot is a value's path and the type that it is read into.
+type spot struct {
+	path string
+	want reflect.Type
 }
 
 const (
@@ -50,9 +57,11 @@ func (s *strict) check(n *yaml.Node, t reflect.Type, path string, depth int) {
 		}
 		return
 	}
-	s.at[[2]int{n.Line, n.Column}] = path
 	for t != nil && t.Kind() == reflect.Pointer {
 		t = t.Elem()
+	}
+	if at := ([2]int{n.Line, n.Column}); s.at[at].path == "" { // an aliased value is told where it stands
+		s.at[at] = spot{path, t}
 	}
 	switch n.Kind {
 	case yaml.AliasNode:
@@ -110,7 +119,6 @@ func (s *strict) mapping(n *yaml.Node, t reflect.Type, path string, depth int) {
 		case !known:
 			ft = element(t, reflect.Map)
 		}
-		s.at[[2]int{k.Line, k.Column}] = sub
 		s.check(v, ft, sub, depth+1)
 	}
 }
@@ -216,10 +224,16 @@ func distance(a, b string) int {
 	return row[len(b)]
 }
 
-var mismatch = regexp.MustCompile("^cannot construct !!(\\w+)(?: `((?s).*)`)? into (.+)$")
+var (
+	mismatch = regexp.MustCompile("^cannot construct !!(\\w+)(?: `((?s).*)`)? into (.+)$")
+	notFound = regexp.MustCompile(`^field (\S+) not found in type `)
+)
 
 // plainly says what the YAML library says without the names of Go types.
-func plainly(msg string) string {
+func plainly(msg string, want reflect.Type) string {
+	if m := notFound.FindStringSubmatch(msg); m != nil {
+		return fmt.Sprintf("unknown key %s", m[1])
+	}
 	m := mismatch.FindStringSubmatch(msg)
 	if m == nil {
 		return msg
@@ -231,29 +245,35 @@ func plainly(msg string) string {
 	if is == "" {
 		is = m[1]
 	}
-	want := m[3]
-	switch {
-	case strings.HasSuffix(want, "Duration"), strings.HasSuffix(want, "Span"):
-		want = "a number and a unit, for example 60m"
-	case strings.HasPrefix(want, "[]"):
-		want = "a list"
-	case strings.HasPrefix(want, "map["), strings.HasPrefix(want, "struct"):
-		want = "a mapping"
-	case want == "bool":
-		want = "true or false"
-	case strings.HasPrefix(want, "int"), strings.HasPrefix(want, "uint"):
-		want = "a whole number"
-	case strings.HasPrefix(want, "float"):
-		want = "a number"
-	case want == "string":
-		want = "text"
-	case m[1] == "map" || m[1] == "seq":
-		want = "one value"
-	default:
-		want = "a mapping"
-	}
 	if m[2] == "" {
-		return fmt.Sprintf("must be %s, is %s", want, is)
+		return fmt.Sprintf("must be %s, is %s", wanted(want), is)
 	}
-	return fmt.Sprintf("must be %s, is %s %.40q", want, is, m[2])
+	return fmt.Sprintf("must be %s, is %s %.40q", wanted(want), is, m[2])
+}
+
+func wanted(t reflect.Type) string {
+	switch {
+	case t == nil:
+		return "something else"
+	case t == reflect.TypeFor[time.Duration]():
+		return "a number and a unit, for example 60m"
+	case readsItself(t):
+		return "one value"
+	case number(t) && t.Kind() != reflect.Float32 && t.Kind() != reflect.Float64:
+		return "a whole number"
+	case number(t):
+		return "a number"
+	}
+	switch t.Kind() { //nolint:exhaustive // no configuration holds the others
+	case reflect.Bool:
+		return "true or false"
+	case reflect.String:
+		return "text"
+	case reflect.Slice, reflect.Array:
+		return "a list"
+	case reflect.Struct, reflect.Map:
+		return "a mapping"
+	default:
+		return "something else"
+	}
 }
