@@ -22,6 +22,8 @@ func ConnOptions(name string) []nats.Option {
 		nats.ReconnectJitter(5*time.Millisecond, 50*time.Millisecond),
 		nats.ReconnectBufSize(-1),
 		nats.NoEcho(),
+		// Every request has its own answer; the client prints the rest to stderr.
+		nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}),
 	}
 }
 

@@ -52,9 +52,16 @@ func (s *Store) getEvidence(ctx context.Context, ref *evidenceRef) ([]byte, erro
 	if err != nil {
 		return nil, err
 	}
+	defer obj.Close()
+	info, err := obj.Info()
+	if err != nil {
+		return nil, err
+	}
+	if info.Size != uint64(ref.length) {
+		return nil, fmt.Errorf("object %s of %d bytes, not %d: %w", ref.name, info.Size, ref.length, errDigest)
+	}
 	raw := make([]byte, ref.length)
-	_, err = io.ReadFull(obj, raw)
-	if err = errors.Join(err, obj.Close()); err != nil {
+	if _, err := io.ReadFull(obj, raw); err != nil {
 		return nil, err
 	}
 	if got := incident.Digest(sha256.Sum256(raw)); got != ref.sha {

@@ -2,8 +2,14 @@ package stream
 
 import (
 	"context"
+	"maps"
+	"slices"
+	"strconv"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/ministryofjustice/incident-promptness/incident"
 )
 
 // A PublishFunc is a publisher that a test can stand in for.
@@ -36,4 +42,25 @@ func (s *Store) Waiting() int {
 	s.put.mu.Lock()
 	defer s.put.mu.Unlock()
 	return len(s.put.waiting)
+}
+
+// JetStream returns the store's client.
+func (s *Store) JetStream() jetstream.JetStream { return s.js }
+
+// PutFrame stores signals, by their index, as one frame; with replaces not zero
+// as what is left of that frame.
+func (s *Store) PutFrame(ctx context.Context, signals map[int]incident.Signal, replaces uint64) (uint64, error) {
+	m := &nats.Msg{Subject: s.names.signalSubject}
+	if replaces != 0 {
+		m.Header = nats.Header{replacesField: {strconv.FormatUint(replaces, 10)}}
+	}
+	for _, i := range slices.Sorted(maps.Keys(signals)) {
+		fs := frameSignal{Signal: signals[i], salt: newSalt(), index: -1}
+		fs.ID = incident.NewSignalID(fs.Source, fs.Raw)
+		if replaces != 0 {
+			fs.index = i
+		}
+		m.Data = appendSignal(m.Data, &fs)
+	}
+	return wire{s.nc, s.cfg.Timeout}.publish(ctx, m)
 }

@@ -201,8 +201,10 @@ func (r *Reader) deliver(ctx context.Context, seq uint64, signals []frameSignal)
 }
 
 // fetch returns a signal whole. Bytes that cannot be reached now are waited
-// for; bytes that are wrong or gone are damage.
+// for; bytes that are wrong or gone are damage, and so are bytes that do not
+// come three times while the store answers: a chunk that is lost is only missed.
 func (r *Reader) fetch(ctx context.Context, pos incident.Pos, fs *frameSignal) (incident.Stored, error) {
+	silent := 0
 	for try := 1; ; try++ {
 		st, err := r.store.whole(ctx, pos, fs)
 		if err == nil {
@@ -210,6 +212,12 @@ func (r *Reader) fetch(ctx context.Context, pos incident.Pos, fs *frameSignal) (
 		}
 		if _, ok := errors.AsType[*DamagedError](err); ok {
 			return st, err
+		}
+		if _, err := r.store.state(ctx, r.store.signals); err == nil {
+			silent++
+		}
+		if silent == 3 {
+			return st, &DamagedError{r.store.names.signals, pos, err}
 		}
 		if !wait(ctx, pause(try)) {
 			return st, ctx.Err()
