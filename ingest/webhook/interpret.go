@@ -66,7 +66,7 @@ type reading struct {
 	s    incident.Signal
 	rule incident.SourceRule
 	c    *compiled
-	// skew and receipt are the same for all parts of a signal.
+	// trust and receipt are the same for all parts of a signal.
 	trust    incident.Trust
 	receipt  incident.Claim // without a Milestone where arrival tells nothing
 	out      incident.Reading
@@ -74,9 +74,10 @@ type reading struct {
 	meter    expr.Meter
 }
 
-// maxSpent bounds what all expressions on one signal cost together: some tens
-// of milliseconds.
-const maxSpent = 2_000_000
+// maxSpent bounds what all expressions on one signal cost together: five times
+// what one may. 256 incidents in one delivery with a dozen expressions each
+// come to a tenth of it.
+const maxSpent = 5 * expr.MaxCost
 
 func (x *Interpreter) read(s incident.Signal, rule incident.SourceRule) *reading {
 	r := &reading{s: s, rule: rule, meter: expr.Meter{Limit: maxSpent}}
