@@ -161,3 +161,28 @@ func TestACheckpointIsReadableText(t *testing.T) {
 		t.Errorf("sum = %s, want that of the first 447 bytes, %x", got, sum)
 	}
 }
+
+func FuzzParseSlot(f *testing.F) {
+	for _, n := range []uint64{0, 7, 1<<64 - 1} {
+		b, err := ledger.AppendSlot(cp(n))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b[:447])
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		if len(text) != 447 {
+			return
+		}
+		// A right sum, so that what is behind it is reached.
+		sum := sha256.Sum256(text)
+		got, ok := ledger.ParseSlot([]byte(string(text) + hex.EncodeToString(sum[:]) + "\n"))
+		if !ok {
+			return
+		}
+		b, err := ledger.AppendSlot(got)
+		if again, ok := ledger.ParseSlot(b); err != nil || !ok || again != got {
+			t.Errorf("slot of %+v, %v is read as %+v, %v", got, err, again, ok)
+		}
+	})
+}

@@ -22,6 +22,19 @@ func Decode(line []byte) (incident.Entry, error) {
 	return e, nil
 }
 
+// Fits returns nil if s may stand in a record, else a *FormError that names the
+// field and quotes nothing. A signal that does not fit would be refused by
+// Commit, each time it is folded: whoever reads signals quarantines it before.
+func Fits(s *incident.SignalRecord) error {
+	c := newCoder()
+	c.open = true
+	c.signal(s)
+	var again incident.SignalRecord
+	c.reading, c.open, c.key = true, true, "signal"
+	c.signal(&again)
+	return c.err
+}
+
 // What follows describes each struct of an entry once, for both ways: its
 // fields in the order of their declaration. A field that is added to a struct
 // is added here, in its place; TestEncodeIsTheCanonicalForm fails until it is.

@@ -3,6 +3,7 @@ package ledger_test
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"flag"
 	"math/rand/v2"
 	"os"
@@ -87,6 +88,34 @@ func TestTextThatDoesNotBelongIsEscapedAndRefused(t *testing.T) {
 				t.Errorf("Decode = %q, want the field's name", err)
 			}
 		})
+	}
+}
+
+func TestASignalThatWouldBeRefusedIsKnownBefore(t *testing.T) {
+	for seed := range uint64(200) {
+		f := newFiller(t, seed)
+		f.full = true
+		e := f.entry()
+		if err := ledger.Fits(e.Signal); err != nil {
+			t.Fatalf("seed %d: Fits = %v", seed, err)
+		}
+		for name, spoil := range map[string]func(s *incident.SignalRecord){
+			"ref":          func(s *incident.SignalRecord) { s.Keys[0].Ref = "p-1234 Jo Bloggs" },
+			"organisation": func(s *incident.SignalRecord) { s.Attrs.Organisation = "North West" },
+			"m":            func(s *incident.SignalRecord) { s.Claims[0].Milestone = "Told" },
+			"e":            func(s *incident.SignalRecord) { s.Claims[0].Interval.Earliest = at(0, 0).AddDate(9000, 0, 0) },
+			"flags":        func(s *incident.SignalRecord) { s.Flags[0] = "jo@example.org" },
+		} {
+			e := f.entry()
+			spoil(e.Signal)
+			err, ok := errors.AsType[*ledger.FormError](ledger.Fits(e.Signal))
+			if !ok || err.Key != name {
+				t.Errorf("%s: Fits = %v, want the field named", name, err)
+			}
+			if _, err := ledger.Decode(ledger.Encode(nil, &e)); err == nil {
+				t.Errorf("%s: Decode takes it", name)
+			}
+		}
 	}
 }
 

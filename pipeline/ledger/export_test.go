@@ -70,3 +70,9 @@ func (f *faulty) Sync() error {
 
 // FailCheckpoint makes every further write of w's checkpoint fail.
 func (w *Writer) FailCheckpoint(f DiskFault) { w.file.f = &faulty{storage: w.file.f, fault: f} }
+
+// ParseSlot reads one slot of a checkpoint file.
+func ParseSlot(b []byte) (Checkpoint, bool) { return parseSlot(b) }
+
+// AppendSlot writes one.
+func AppendSlot(cp Checkpoint) ([]byte, error) { return appendSlot(nil, cp) }

@@ -101,6 +101,26 @@ func walk(ctx context.Context, log Log, from uint64, yield func(*record) error) 
 	return readErr
 }
 
+// one does what walk does without other goroutines: for a few records.
+func one(ctx context.Context, log Log, from uint64, yield func(*record) error) error {
+	co := newCoder()
+	var c chunk
+	err := log.Messages(ctx, from, func(seq uint64, body []byte) error {
+		c.seqs, c.bodies = append(c.seqs[:0], seq), append(c.bodies[:0], body)
+		c.decode(co)
+		for i := range c.records {
+			if err := yield(&c.records[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if errors.Is(err, errStop) {
+		return nil
+	}
+	return err
+}
+
 // read cuts the log into chunks and hands each to a worker, and in its order to
 // whoever waits for the records.
 func read(ctx context.Context, log Log, from uint64, order, work chan<- *chunk, free <-chan *chunk) error {

@@ -46,7 +46,7 @@ func (w *Writer) index(n, seq uint64) {
 type SpentError struct{ Err error }
 
 // Error says what happened before.
-func (e *SpentError) Error() string { return "commit: an earlier commit failed: " + e.Err.Error() }
+func (e *SpentError) Error() string { return "an earlier commit failed: " + e.Err.Error() }
 
 // Unwrap returns the earlier failure.
 func (e *SpentError) Unwrap() error { return e.Err }
@@ -56,6 +56,9 @@ func (e *SpentError) Hint() string {
 	return "the state in memory is ahead of the record: open the ledger again and rebuild it"
 }
 
+// ErrTooLarge says that a step is longer than one message may be.
+var ErrTooLarge = errors.New("step is longer than 512 KiB")
+
 // A StepError says that a step cannot be written as it is. Nothing of it was
 // stored, and the writer is as it was.
 type StepError struct {
@@ -63,11 +66,19 @@ type StepError struct {
 	Err error
 }
 
-// Error names the entry.
-func (e *StepError) Error() string { return fmt.Sprintf("commit entry %d: %v", e.N, e.Err) }
+// Error names the entry, for a step that is too long its first one. It quotes
+// nothing of what does not belong into the record.
+func (e *StepError) Error() string {
+	return fmt.Sprintf("entry %d cannot stand in the record: %v", e.N, e.Err)
+}
 
 // Unwrap returns the cause.
 func (e *StepError) Unwrap() error { return e.Err }
+
+// Hint says what to do.
+func (e *StepError) Hint() string {
+	return "nothing was stored; this is a fault of the program, of an interpreter or of a mapping: report it with this line"
+}
 
 // Commit stores entries as one message, all or none, behind the last one, and
 // returns once they and the checkpoint would survive a power cut. It fills V
@@ -109,7 +120,7 @@ func (w *Writer) Commit(ctx context.Context, entries []incident.Entry) error {
 	}
 	w.buf = body
 	if len(body) > MaxBody {
-		return &StepError{entries[0].N, fmt.Errorf("%d entries are %d bytes, one message holds %d", len(entries), len(body), MaxBody)}
+		return &StepError{entries[0].N, fmt.Errorf("%w: %d entries of %d bytes", ErrTooLarge, len(entries), len(body))}
 	}
 
 	// Append, then checkpoint, then tell. A crash after the append leaves the
@@ -117,10 +128,10 @@ func (w *Writer) Commit(ctx context.Context, entries []incident.Entry) error {
 	// other way round, a checkpoint ahead would look like a lost tail.
 	// The log may keep the body, so it gets its own.
 	if err := w.log.Append(ctx, slices.Clone(body), fence); err != nil {
-		return w.fail(fmt.Errorf("commit entries %d to %d: %w", entries[0].N, head.N, err))
+		return w.fail(err)
 	}
 	if err := w.file.Write(head.checkpoint()); err != nil {
-		return w.fail(fmt.Errorf("commit entries %d to %d: %w", entries[0].N, head.N, err))
+		return w.fail(err)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -162,7 +173,16 @@ func (w *Writer) Entries(ctx context.Context, from uint64) iter.Seq2[incident.En
 		if !found {
 			at--
 		}
-		err := walkFrom(ctx, w.log, Head{N: starts[at] - 1, Seq: uint64(at * sparse)}, func(r *record) error {
+		h := Head{N: starts[at] - 1, Seq: uint64(at * sparse)}
+		c := link{head: h, known: h.N == 0}
+		read := one
+		if until-from > many {
+			read = walk
+		}
+		err := read(ctx, w.log, h.Seq+1, func(r *record) error {
+			if err := c.take(r); err != nil {
+				return err
+			}
 			if r.entry.N > until || r.entry.N >= from && !yield(r.entry, nil) || r.entry.N == until {
 				return errStop
 			}
@@ -174,38 +194,29 @@ func (w *Writer) Entries(ctx context.Context, from uint64) iter.Seq2[incident.En
 	}
 }
 
-// walkFrom yields the records after h, whose hash need not be known, each
-// checked against the one before.
-func walkFrom(ctx context.Context, log Log, h Head, yield func(*record) error) error {
-	known := h.N == 0
-	co := newCoder()
-	err := log.Messages(ctx, h.Seq+1, func(seq uint64, body []byte) error {
-		c := chunk{seqs: []uint64{seq}, bodies: [][]byte{body}}
-		c.decode(co)
-		for i := range c.records {
-			r := &c.records[i]
-			err := r.err
-			if !known {
-				h.Hash = r.entry.Prev
-			}
-			if err == nil {
-				err = h.follows(&r.entry)
-			}
-			if err != nil {
-				return &RefusedError{Name: RefuseRecord, N: h.N + 1, Seq: seq, Err: err}
-			}
-			h.step(&r.entry, r.hash, seq)
-			known = true
-			if err := yield(r); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if errors.Is(err, errStop) {
-		return nil
+// many is from how many entries on it pays to decode them with all processors.
+const many = 2000
+
+// A link checks records against the one before. What comes before the first
+// need not be known.
+type link struct {
+	head  Head
+	known bool // the hash in head
+}
+
+func (c *link) take(r *record) error {
+	err := r.err
+	if !c.known {
+		c.head.Hash, c.known = r.entry.Prev, true
 	}
-	return err
+	if err == nil {
+		err = c.head.follows(&r.entry)
+	}
+	if err != nil {
+		return &RefusedError{Name: RefuseRecord, N: c.head.N + 1, Seq: r.seq, Err: err}
+	}
+	c.head.step(&r.entry, r.hash, r.seq)
+	return nil
 }
 
 // Close closes the checkpoint file. The log is its owner's to close.

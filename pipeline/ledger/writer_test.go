@@ -1,6 +1,8 @@
 package ledger_test
 
 import (
+	"context"
+	"errors"
 	"path/filepath"
 	"testing"
 	"time"
@@ -148,5 +150,66 @@ func TestWhatIsCommittedIsReadBack(t *testing.T) {
 	report, err := ledger.Verify(t.Context(), w.log, w.vault, w.path, nil)
 	if err != nil || report.Entries != uint64(len(want)) || report.Messages != 100 || report.Signals != uint64(len(want)) {
 		t.Errorf("Verify = %+v, %v", report, err)
+	}
+}
+
+func TestManyEntriesAreReadFromAnyPlace(t *testing.T) {
+	w := newWorld(t)
+	want := w.stored(t, 3000)
+	wr := w.mustOpen(t)
+	for _, from := range []uint64{1, 2, 777, uint64(len(want)) - 2001, uint64(len(want)) - 2000, uint64(len(want))} {
+		n := from
+		for e, err := range wr.Entries(t.Context(), from) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if e.N != n {
+				t.Fatalf("Entries(%d) yields %d, want %d", from, e.N, n)
+			}
+			n++
+		}
+		if n != uint64(len(want))+1 {
+			t.Errorf("Entries(%d) ends before %d, want %d", from, n, len(want)+1)
+		}
+		for e, err := range wr.Entries(t.Context(), from) {
+			if err != nil || e.N != from {
+				t.Errorf("Entries(%d) yields %d, %v", from, e.N, err)
+			}
+			break
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, from := range []uint64{1, uint64(len(want))} {
+		var last error
+		for _, err := range wr.Entries(ctx, from) {
+			last = err
+		}
+		if !errors.Is(last, context.Canceled) {
+			t.Errorf("Entries(%d) with an ended context ends with %v, want %v", from, last, context.Canceled)
+		}
+	}
+}
+
+// What is committed while somebody reads is for the next reading.
+func TestAReadingEndsWhereTheRecordEndedWhenItBegan(t *testing.T) {
+	w := newWorld(t)
+	wr := w.mustOpen(t)
+	if err := wr.Commit(t.Context(), w.next(wr, 2)); err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for _, err := range wr.Entries(t.Context(), 1) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if seen++; seen == 1 {
+			if err := wr.Commit(t.Context(), w.next(wr, 1)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if seen != 2 {
+		t.Errorf("%d entries, want 2", seen)
 	}
 }
