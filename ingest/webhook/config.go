@@ -32,8 +32,10 @@ type Config struct {
 	// and listed until a person opens it. Default: everything opens.
 	// Variables of kind alertmanager: labels and annotations (maps of
 	// strings), status ("firing"), alert (the whole alert). Example:
-	//	labels.severity in ["critical", "high"]
+	//	labels.?severity.orValue("") in ["critical", "high"]
 	// Variables of kind json: p, the payload, and item (see Mapping.Each).
+	// A condition that fails, as labels.severity does on an alert without that
+	// label, makes a candidate, and the signal is listed for a person.
 	OpensWhen string `yaml:"opens_when"`
 
 	// IgnoreWhen is a CEL condition over the same variables: what it is true

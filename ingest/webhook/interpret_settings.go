@@ -113,7 +113,7 @@ func (s settings) compile() (*compiled, error) {
 		}
 		*x.into = p
 	}
-	if _, ok := units()[m.EpochUnit]; !ok {
+	if _, ok := scaleOf(m.EpochUnit); !ok {
 		all = append(all, fmt.Errorf("mapping.epoch_unit: unknown unit %q (have s, ms, us, ns)", m.EpochUnit))
 	}
 	if err := errors.Join(all...); err != nil {

@@ -89,9 +89,23 @@ func believed(t time.Time) (time.Time, error) {
 	return t, nil
 }
 
-// units are the units of numbers that are times, in nanoseconds.
-func units() map[string]int64 {
-	return map[string]int64{"": 0, "s": 1e9, "ms": 1e6, "us": 1e3, "ns": 1}
+// scaleOf returns how many nanoseconds a unit of numbers that are times has; 0
+// for none, whose numbers are told apart by their size.
+func scaleOf(unit string) (int64, bool) {
+	switch unit {
+	case "":
+		return 0, true
+	case "s":
+		return 1e9, true
+	case "ms":
+		return 1e6, true
+	case "us":
+		return 1e3, true
+	case "ns":
+		return 1, true
+	default:
+		return 0, false
+	}
 }
 
 // isNumber reports whether s is a number written with digits and at most one
@@ -117,7 +131,10 @@ func parseEpoch(s, unit string) (time.Time, error) {
 	if err != nil {
 		return time.Time{}, errNotATime
 	}
-	scale := units()[unit]
+	scale, ok := scaleOf(unit)
+	if !ok {
+		return time.Time{}, fmt.Errorf("has an unknown unit %q", unit)
+	}
 	if unit == "" {
 		switch {
 		case n < 1e8:
@@ -131,9 +148,6 @@ func parseEpoch(s, unit string) (time.Time, error) {
 		default:
 			scale = 1
 		}
-	}
-	if scale == 0 {
-		return time.Time{}, fmt.Errorf("has an unknown unit %q", unit)
 	}
 	perSecond := int64(1e9) / scale
 	seconds, rest := n/perSecond, n%perSecond*scale
