@@ -31,35 +31,41 @@ const (
 // all body.
 func splitHeader(raw []byte) (fields []field, body int) {
 	at := 0
-	for at < len(raw) && at < maxHeader {
-		end := bytes.IndexByte(raw[at:], '\n')
-		next := len(raw)
-		if end >= 0 {
-			next = at + end + 1
+	var value []byte // of the last field, while lines still continue it
+	end := func() {
+		if n := len(fields); n > 0 {
+			fields[n-1].value = strings.TrimSpace(string(value))
 		}
-		line := strings.TrimRight(string(raw[at:next]), "\r\n")
+	}
+	defer func() { end() }()
+	for at < len(raw) && at < maxHeader {
+		next := len(raw)
+		if i := bytes.IndexByte(raw[at:], '\n'); i >= 0 {
+			next = at + i + 1
+		}
+		line := bytes.TrimRight(raw[at:next], "\r\n")
 		at = next
 		switch {
-		case line == "":
+		case len(line) == 0:
 			if len(fields) == 0 && at < len(raw) && at <= 4 {
 				continue // an empty line before the header
 			}
 			return fields, at
 		case line[0] == ' ' || line[0] == '\t':
-			if n := len(fields); n > 0 {
-				fields[n-1].value += " " + strings.TrimLeft(line, " \t")
-			}
+			value = append(append(value, ' '), bytes.TrimLeft(line, " \t")...)
 		default:
-			name, value, ok := strings.Cut(line, ":")
-			name = strings.TrimRight(name, " \t")
+			before, after, ok := strings.Cut(string(line), ":")
+			name := strings.TrimRight(before, " \t")
 			if !ok || !fieldName(name) {
-				if len(fields) == 0 && !strings.HasPrefix(line, "From ") && !strings.HasPrefix(line, ">From ") {
+				if len(fields) == 0 && !bytes.HasPrefix(line, []byte("From ")) && !bytes.HasPrefix(line, []byte(">From ")) {
 					return nil, 0
 				}
 				continue
 			}
 			if len(fields) < maxFields {
-				fields = append(fields, field{strings.ToLower(name), strings.TrimSpace(value)})
+				end()
+				fields = append(fields, field{name: strings.ToLower(name)})
+				value = append(value[:0], after...)
 			}
 		}
 	}
