@@ -12,6 +12,10 @@ import (
 // KiB, and returns its sequence. A try whose answer was lost is sent again under
 // the same message id, which is random and ours, so it stands once.
 func (s *Store) AppendDelivery(ctx context.Context, body []byte) (seq uint64, err error) {
+	return s.appendDelivery(ctx, body, wire{s.nc, s.cfg.Timeout})
+}
+
+func (s *Store) appendDelivery(ctx context.Context, body []byte, pub publisher) (seq uint64, err error) {
 	if len(body) == 0 || len(body) > MaxFrameBytes {
 		return 0, fmt.Errorf("append delivery: body of %d bytes: must be 1 to %d", len(body), MaxFrameBytes)
 	}
@@ -20,7 +24,6 @@ func (s *Store) AppendDelivery(ctx context.Context, body []byte) (seq uint64, er
 		Data:    body,
 		Header:  nats.Header{nats.MsgIdHdr: {nuid.Next()}},
 	}
-	pub := wire{s.nc, s.cfg.Timeout}
 	ctx, cancel := context.WithTimeout(ctx, 4*s.cfg.Timeout)
 	defer cancel()
 	unknown := false

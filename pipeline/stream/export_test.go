@@ -64,3 +64,8 @@ func (s *Store) PutFrame(ctx context.Context, signals map[int]incident.Signal, r
 	}
 	return wire{s.nc, s.cfg.Timeout}.publish(ctx, m)
 }
+
+// AppendDeliveryThrough is AppendDelivery with each try passing through f.
+func (s *Store) AppendDeliveryThrough(ctx context.Context, body []byte, f func(next PublishFunc) PublishFunc) (uint64, error) {
+	return s.appendDelivery(ctx, body, f(wire{s.nc, s.cfg.Timeout}.publish))
+}

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -156,7 +157,16 @@ func (s *Server) Restart(ctx context.Context) error {
 	}
 	s.mu.Lock()
 	s.cur = srv
+	conns := slices.Clone(s.conns)
 	s.mu.Unlock()
+	// They come by themselves within 100 ms; a caller of Restart can go on then.
+	for _, nc := range conns {
+		for try := 0; !nc.IsConnected() && !nc.IsClosed() && try < 1000; try++ {
+			if !wait(ctx, 5*time.Millisecond) {
+				return ctx.Err()
+			}
+		}
+	}
 	return nil
 }
 

@@ -2,7 +2,6 @@ package stream_test
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"os"
 	"testing"
@@ -151,57 +150,4 @@ func TestSignalComesBackAsItWasPut(t *testing.T) {
 	if want := (incident.Pos{Seq: 3}); err != nil || last != want {
 		t.Errorf("Last = %s, %v, want %s", last, err, want)
 	}
-}
-
-func BenchmarkPut(b *testing.B) {
-	for _, callers := range []int{1, 64, 256} {
-		b.Run(fmt.Sprintf("%d callers", callers), func(b *testing.B) {
-			st, _ := open(b, small(b.TempDir()), stream.Hooks{})
-			body := make([]byte, 1024)
-			b.SetParallelism(callers / 2)
-			var n counter
-			b.ResetTimer()
-			b.RunParallel(func(pb *testing.PB) {
-				for pb.Next() {
-					sig := webhookSignal(fmt.Sprintf("%d%s", n.next(), body))
-					if _, err := st.Put(context.Background(), sig); err != nil {
-						b.Error(err)
-					}
-				}
-			})
-			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "puts/s")
-		})
-	}
-}
-
-func BenchmarkMessages(b *testing.B) {
-	st, _ := open(b, small(b.TempDir()), stream.Hooks{})
-	body := make([]byte, 700)
-	log := st.Ledger()
-	for i := range b.N {
-		if err := log.Append(b.Context(), body, uint64(i)); err != nil {
-			b.Fatal(err)
-		}
-	}
-	b.ResetTimer()
-	if err := log.Messages(b.Context(), 1, func(uint64, []byte) error { return nil }); err != nil {
-		b.Fatal(err)
-	}
-	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "messages/s")
-}
-
-func BenchmarkBatch(b *testing.B) {
-	st, _ := open(b, small(b.TempDir()), stream.Hooks{})
-	fill(b, st, b.N, 64)
-	b.ResetTimer()
-	r := st.Signals(incident.Pos{})
-	defer r.Close()
-	for n := 0; n < b.N; {
-		batch, err := r.Batch(b.Context(), 4096)
-		if err != nil {
-			b.Fatal(err)
-		}
-		n += len(batch)
-	}
-	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "signals/s")
 }

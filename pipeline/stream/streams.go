@@ -77,19 +77,25 @@ func (s *Store) openStream(ctx context.Context, want jetstream.StreamConfig) (je
 	if err != nil {
 		return nil, fmt.Errorf("open stream %s: %w", want.Name, err)
 	}
-	got := st.CachedInfo().Config
-	// More room is the one change that loses nothing and that an operator makes
-	// in a hurry.
-	if got.MaxBytes > 0 && want.MaxBytes > got.MaxBytes {
-		larger := got
+	return s.settle(ctx, st, want)
+}
+
+// settle returns st when it is as wanted. More room is the one change that it
+// makes: it loses nothing, and an operator who needs it is in a hurry.
+func (s *Store) settle(ctx context.Context, st jetstream.Stream, want jetstream.StreamConfig) (jetstream.Stream, error) {
+	larger := st.CachedInfo().Config
+	if larger.MaxBytes > 0 && want.MaxBytes > larger.MaxBytes {
 		larger.MaxBytes = want.MaxBytes
-		if st, err = s.js.UpdateStream(ctx, larger); err != nil {
-			return nil, fmt.Errorf("raise the limit of stream %s: %w", want.Name, err)
-		}
-		got = st.CachedInfo().Config
 	}
-	if p := differences(got, want); len(p) > 0 {
+	if p := differences(larger, want); len(p) > 0 {
 		return nil, &SettingsError{Stream: want.Name, Problems: p}
+	}
+	if larger.MaxBytes == st.CachedInfo().Config.MaxBytes {
+		return st, nil
+	}
+	st, err := s.js.UpdateStream(ctx, larger)
+	if err != nil {
+		return nil, fmt.Errorf("raise the limit of stream %s: %w", want.Name, err)
 	}
 	return st, nil
 }
@@ -137,24 +143,13 @@ func (s *Store) checkBucket(ctx context.Context, name string, most int64) error 
 	if err != nil {
 		return fmt.Errorf("open stream %s: %w", name, err)
 	}
-	got := st.CachedInfo().Config
-	if got.MaxBytes > 0 && most > got.MaxBytes {
-		larger := got
-		larger.MaxBytes = most
-		if st, err = s.js.UpdateStream(ctx, larger); err != nil {
-			return fmt.Errorf("raise the limit of stream %s: %w", name, err)
-		}
-		got = st.CachedInfo().Config
-	}
-	want := got
+	want := st.CachedInfo().Config
 	want.Storage, want.Retention, want.Discard = jetstream.FileStorage, jetstream.LimitsPolicy, jetstream.DiscardNew
 	want.MaxAge, want.MaxMsgs, want.MaxBytes = 0, -1, most
 	want.NoAck, want.PersistMode, want.Sealed = false, jetstream.DefaultPersistMode, false
 	want.Replicas, want.Mirror, want.Sources = s.cfg.Replicas, nil, nil
-	if p := differences(got, want); len(p) > 0 {
-		return &SettingsError{Stream: name, Problems: p}
-	}
-	return nil
+	_, err = s.settle(ctx, st, want)
+	return err
 }
 
 // differences says in which settings got is not want.
