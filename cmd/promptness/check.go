@@ -33,10 +33,15 @@ type Checked struct {
 // Run prints all problems of the file at once, or what it will put in force.
 func (c *checkCmd) Run(s *session) error {
 	cfg, doc, err := loadConfig(c.File)
-	if doc != nil {
-		// Files are read even where values are wrong: the user fixes all once.
-		err = conf.Sorted(err, doc.Locate(cfg.files()))
+	if doc == nil {
+		// It cannot be read at all: there is nothing to warn of.
+		if s.JSON {
+			return errors.Join(s.printJSON(Checked{File: c.File, Problems: texts(err), Warnings: []string{}}), silent(err))
+		}
+		return err
 	}
+	// Files are read even where values are wrong: the user fixes all once.
+	err = conf.Sorted(err, doc.Locate(cfg.files()))
 	warnings := cfg.warnings(doc)
 	if s.JSON {
 		out := Checked{File: c.File, Problems: texts(err), Warnings: warnings}

@@ -19,7 +19,8 @@ const timeHint = `write a time as 09:15 (today), "23/11/2026 09:15", "2026-11-23
 // A time to the minute is that whole minute, a time of day alone is today in
 // London. What could mean two instants is an error: a person is there to ask.
 func parseTime(text string, now time.Time) (incident.Interval, error) {
-	text = strings.Join(strings.Fields(text), " ")
+	typed := strings.Join(strings.Fields(text), " ")
+	text = typed
 	if t, err := time.Parse(time.RFC3339Nano, text); err == nil {
 		return incident.At(t), nil
 	}
@@ -27,9 +28,9 @@ func parseTime(text string, now time.Time) (incident.Interval, error) {
 		if a, err := time.Parse(time.RFC3339Nano, from); err == nil {
 			b, err := time.Parse(time.RFC3339Nano, to)
 			if err != nil {
-				return incident.Interval{}, timeError(text, errors.New("the second time is not like the first"))
+				return incident.Interval{}, timeError(typed, errors.New("the second time is not like the first"))
 			}
-			return ordered(text, incident.Interval{Earliest: a.UTC(), Latest: b.UTC()})
+			return ordered(typed, incident.Interval{Earliest: a.UTC(), Latest: b.UTC()})
 		}
 		text = from + " to " + to
 	}
@@ -40,22 +41,22 @@ func parseTime(text string, now time.Time) (incident.Interval, error) {
 	in, flags, words, err := said.Label(text, time.Time{})
 	switch {
 	case err != nil:
-		return incident.Interval{}, timeError(text, err)
+		return incident.Interval{}, timeError(typed, err)
 	case words[1] < len(text):
-		return incident.Interval{}, timeError(text, fmt.Errorf("%q is left over", text[words[1]:]))
+		return incident.Interval{}, timeError(typed, fmt.Errorf("%q is left over", text[words[1]:]))
 	case slices.Contains(flags, incident.FlagHourTwice):
 		return incident.Interval{}, say.WithHint(
-			fmt.Errorf("read time %q: the clocks go back, and this hour is there twice", text), "write BST for the first, GMT for the second")
+			fmt.Errorf("read time %q: the clocks go back, and this hour is there twice", typed), "write BST for the first, GMT for the second")
 	case slices.Contains(flags, incident.FlagHourMissing):
 		return incident.Interval{}, say.WithHint(
-			fmt.Errorf("read time %q: the clocks go forward, and this hour is not there", text), "write GMT for the time before, BST for the time after")
+			fmt.Errorf("read time %q: the clocks go forward, and this hour is not there", typed), "write GMT for the time before, BST for the time after")
 	case slices.Contains(flags, incident.FlagMonthFirst):
-		return incident.Interval{}, timeError(text, errors.New("there is no such month; the day comes first"))
+		return incident.Interval{}, timeError(typed, errors.New("there is no such month; the day comes first"))
 	case today && in.Earliest.After(now):
 		return incident.Interval{}, say.WithHint(
-			fmt.Errorf("read time %q: today it is not that late yet", text), "write the date, too")
+			fmt.Errorf("read time %q: today it is not that late yet", typed), "write the date, too")
 	}
-	return ordered(text, in)
+	return ordered(typed, in)
 }
 
 var (

@@ -22,15 +22,17 @@ import (
 // A client asks a running promptness. It shows its token to no other address
 // than the configured one.
 type client struct {
-	base  string
-	token conf.Secret // zero for what needs none
-	http  *http.Client
+	base    string
+	token   conf.Secret // zero where there is none to show
+	noToken error       // why there is none
+	http    *http.Client
 }
 
-// requestTimeout bounds one request; maxResponse bounds what is read of an answer.
+// requestTimeout bounds one request, maxResponse what is read of an answer.
 const (
 	requestTimeout = 15 * time.Second
 	maxResponse    = 64 << 20
+	maxWords       = 2 << 10 // bytes of a refusal in plain text
 )
 
 // client returns a client; person says whether it must show who asks.
@@ -53,17 +55,20 @@ func (s *session) client(person bool) (*client, error) {
 	case err == nil:
 		c.token = token
 	case person:
-		return nil, say.WithHint(err, "name the file of your token with --token-file, or in PROMPTNESS_TOKEN_FILE")
+		return nil, say.WithHint(err, tokenHint)
+	default: // not everything needs one; the server says so
+		c.noToken = err
 	}
 	return c, nil
 }
+
+const tokenHint = "name the file of your own token with --token-file, or in PROMPTNESS_TOKEN_FILE"
 
 // An answerError is an answer other than 2xx.
 type answerError struct {
 	code     int
 	text     string
 	problems []manual.Problem
-	server   string
 }
 
 // Error gives the server's own words, every problem on a line.
@@ -82,9 +87,9 @@ func (e *answerError) Error() string {
 func (e *answerError) Hint() string {
 	switch e.code {
 	case http.StatusUnauthorized:
-		return "use the file of your own token with --token-file"
+		return tokenHint
 	case http.StatusServiceUnavailable:
-		return "nothing was recorded; try again in a moment: " + e.server + "/readyz says what it waits for"
+		return "try again in a moment; promptness healthcheck says what it waits for"
 	default:
 		return ""
 	}
@@ -117,8 +122,14 @@ func (c *client) do(ctx context.Context, method, path string, header http.Header
 	}
 	if res.StatusCode/100 != 2 {
 		var r manual.Refusal
-		_ = json.Unmarshal(b, &r) // an answer of somebody else has no words for us
-		return &answerError{code: res.StatusCode, text: r.Error, problems: r.Problems, server: c.base}
+		if json.Unmarshal(b, &r) != nil && strings.HasPrefix(res.Header.Get("Content-Type"), "text/plain") {
+			r.Error = strings.TrimSpace(string(b[:min(len(b), maxWords)]))
+		}
+		answer := &answerError{code: res.StatusCode, text: r.Error, problems: r.Problems}
+		if res.StatusCode == http.StatusUnauthorized && c.noToken != nil {
+			return say.WithHint(c.noToken, tokenHint)
+		}
+		return answer
 	}
 	if out == nil {
 		return nil

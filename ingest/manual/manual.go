@@ -15,7 +15,6 @@ import (
 	"net/http"
 	"regexp"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/ministryofjustice/incident-promptness/incident"
@@ -93,7 +92,7 @@ const putTimeout = 10 * time.Second
 var idempotencyKey = regexp.MustCompile(`^[A-Za-z0-9._~-]{8,128}$`)
 
 func (h *Handler) take(w http.ResponseWriter, r *http.Request) {
-	who, ok := h.person(w, r)
+	who, ok := h.desk.person(w, r)
 	if !ok {
 		return
 	}
@@ -192,21 +191,8 @@ func future(req Request, now time.Time) []Problem {
 	return bad
 }
 
-// person returns the owner of the request's token, or answers 401.
-func (h *Handler) person(w http.ResponseWriter, r *http.Request) (seat, bool) {
-	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if strings.EqualFold(scheme, "Bearer") {
-		if at := h.desk.owner(strings.TrimSpace(token)); at >= 0 {
-			return h.desk.seats[at], true
-		}
-	}
-	w.Header().Set("WWW-Authenticate", `Bearer realm="promptness"`)
-	refuse(w, http.StatusUnauthorized, Refusal{Error: "no person is known by this token"})
-	return seat{}, false
-}
-
 func (h *Handler) tell(w http.ResponseWriter, r *http.Request) {
-	if _, ok := h.person(w, r); !ok {
+	if _, ok := h.desk.person(w, r); !ok {
 		return
 	}
 	id, err := incident.ParseSignalID(r.PathValue("id"))

@@ -3,7 +3,9 @@ package manual
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"regexp"
+	"strings"
 
 	"github.com/ministryofjustice/incident-promptness/incident"
 	"github.com/ministryofjustice/incident-promptness/internal/conf"
@@ -102,4 +104,27 @@ func (d *Desk) owner(token string) int {
 		}
 	}
 	return at
+}
+
+// Guard lets only those through to next who show a person's token; all others
+// hear 401.
+func (d *Desk) Guard(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, ok := d.person(w, r); ok {
+			next.ServeHTTP(w, r)
+		}
+	})
+}
+
+// person returns the owner of the request's token, or answers 401.
+func (d *Desk) person(w http.ResponseWriter, r *http.Request) (seat, bool) {
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if strings.EqualFold(scheme, "Bearer") {
+		if at := d.owner(strings.TrimSpace(token)); at >= 0 {
+			return d.seats[at], true
+		}
+	}
+	w.Header().Set("WWW-Authenticate", `Bearer realm="promptness"`)
+	refuse(w, http.StatusUnauthorized, Refusal{Error: "no person is known by this token"})
+	return seat{}, false
 }
