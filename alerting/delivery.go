@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/ministryofjustice/incident-promptness/incident"
@@ -114,10 +115,10 @@ func (d Delivery) validate() error {
 			return errors.New("begun with an outcome")
 		}
 	case Finished:
-		if !oneOf(d.Outcome, outbound.Outcomes()) {
+		if !slices.Contains(outbound.Outcomes(), d.Outcome) {
 			return fmt.Errorf("outcome %q", d.Outcome)
 		}
-		if !oneOf(d.Code, outbound.Codes()) || (d.Outcome == outbound.Accepted) != (d.Code == outbound.None) {
+		if !slices.Contains(outbound.Codes(), d.Code) || (d.Outcome == outbound.Accepted) != (d.Code == outbound.None) {
 			return fmt.Errorf("code %q of outcome %s", d.Code, d.Outcome)
 		}
 	default:
@@ -130,15 +131,6 @@ func (d Delivery) validate() error {
 		return fmt.Errorf("%s of state %q, attempt %d", d.Phase, d.State, d.Attempt)
 	}
 	return nil
-}
-
-func oneOf[T comparable](x T, all []T) bool {
-	for _, y := range all {
-		if x == y {
-			return true
-		}
-	}
-	return false
 }
 
 // ended reports whether s is the end of an alert that was active.

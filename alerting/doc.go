@@ -14,14 +14,24 @@
 // state. So after a crash, or hours without a network, a channel hears the state
 // that is true then, and of an alert that came and went meanwhile only the end. A
 // channel that is new is told what is active, not what has ended before.
-// Nothing is ever given up: a refused alert is offered again, with pauses of at
-// most a minute, until the channel takes it or the alert's state changes.
+// Nothing is ever given up: an alert that was not accepted is offered again, with
+// pauses of at most a minute, or of what the receiver asks for up to five, until
+// the channel takes it or the alert's state changes.
 //
 // There are two kinds of channel. A [Level] channel is told the whole state
 // again and again (Alertmanager); an [Edge] channel once for each change (mail,
 // Slack, PagerDuty). Each has a goroutine of its own with one batch in hand; what
 // waits is not queued but computed from the state. A channel that hangs delays
 // no other.
+//
+// Nothing new is told before its attempt is on record. While the record cannot be
+// written, for example because its stream is full, an Edge channel hears nothing
+// new. A Level channel hears of it after some ten seconds all the same, and what
+// it was told before is repeated: telling it twice changes nothing, and silence
+// would be worse than a line that comes later.
+//
+// The desk keeps in memory what is active and what is owed. At the start it also
+// keeps what has ended, until it has read of whom that was told.
 //
 // # The record of deliveries
 //

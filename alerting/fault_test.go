@@ -274,7 +274,7 @@ func TestAReceiverThatAsksToBeLeftAloneIs(t *testing.T) {
 	})
 }
 
-func TestNothingNewIsToldWithoutARecordAndRepetitionsGoOn(t *testing.T) {
+func TestWhileTheRecordCannotBeWrittenOnlyALevelChannelHearsOfWhatIsNew(t *testing.T) {
 	bubble.Run(t, func(t *testing.T) {
 		bubble.Start(t0)
 		var m memory
@@ -286,25 +286,37 @@ func TestNothingNewIsToldWithoutARecordAndRepetitionsGoOn(t *testing.T) {
 		d.Follow([]incident.Entry{e})
 		bubble.Advance(time.Second)
 
-		m.set(func() {
-			m.down = true
-		})
+		m.set(func() { m.down = true })
 		fresh, e := l.passed("p-00002y", time.Now())
 		d.Follow([]incident.Entry{e})
+		bubble.Advance(2 * time.Second)
+		if am.count(fresh, incident.AlertActive) != 0 {
+			t.Error("told of a new alert without trying for a while to record it")
+		}
+		bubble.Advance(15 * time.Second)
+		if am.count(fresh, incident.AlertActive) == 0 {
+			t.Error("Alertmanager is not told of a new alert because the record is full")
+		}
 		bubble.Advance(10 * time.Minute)
 		if got := am.count(old, incident.AlertActive); got < 10 || got > 12 {
 			t.Errorf("told %d times of what it knew within ten minutes, want 11", got)
 		}
-		if am.count(fresh, incident.AlertActive) != 0 || len(pager.said()) != 1 {
-			t.Error("told of a new alert that is not on record")
+		if got := pager.said(); len(got) != 1 {
+			t.Errorf("the pager heard %q: what is not on record could be told twice", got)
 		}
 
-		m.set(func() {
-			m.down = false
-		})
+		m.set(func() { m.down = false })
 		bubble.Advance(time.Minute)
-		if am.count(fresh, incident.AlertActive) == 0 || len(pager.said()) != 2 {
-			t.Error("not told of the new alert within a minute after it could be recorded")
+		if got := pager.said(); len(got) != 2 {
+			t.Errorf("the pager heard %q within a minute after it could be recorded, want both", got)
+		}
+		for _, want := range []string{
+			"am-0 " + string(fresh) + " active begun 1",
+			"am-0 " + string(fresh) + " active finished 1 accepted",
+		} {
+			if !slices.Contains(m.lines(t), want) {
+				t.Errorf("not on record after a minute: %s", want)
+			}
 		}
 	})
 }

@@ -18,6 +18,12 @@ const (
 	repeatEvery = time.Minute
 	// maxBatch bounds the alerts of one Send, and the lines of one message.
 	maxBatch = 64
+	// maxUnwritten bounds the lines that wait for a record that cannot be
+	// written. What is left out is told again after a restart.
+	maxUnwritten = 4096
+	// patience is how many failures in a row to write the record, some ten
+	// seconds, a level channel waits out before it is told all the same.
+	patience = 4
 	// recordWithin bounds one attempt to write the record.
 	recordWithin = 10 * time.Second
 	// grace is what is left for finishing what is in hand when Run is to end.
@@ -28,8 +34,8 @@ const (
 type worker struct {
 	desk *Desk
 	lane *lane
-	// unwritten are lines that must be on record before anything is begun. They
-	// are at most those of one batch, and of the attempts that a crash cut.
+	// unwritten are lines that come on record before anything else is begun, at
+	// most maxUnwritten and those of the attempts that a crash cut.
 	unwritten []Delivery
 	failures  int // attempts in a row that were not accepted
 	// unrecordable counts the failures in a row to write the record.
@@ -72,7 +78,7 @@ func (w *worker) runLevel(ctx context.Context) {
 			wake = w.lane.wake
 			timer.Reset(time.Until(repeat))
 		case unrecorded:
-			wake = nil
+			wake = w.lane.wake
 			timer.Reset(min(rest, time.Until(repeat)))
 		case unanswered:
 			// Nothing else until the rest is over: what is new would only fail,
@@ -132,8 +138,10 @@ func (w *worker) round(ctx context.Context, all bool) (rest time.Duration, end e
 	}
 }
 
-// begin records that the jobs are begun and returns those that may be sent: a
-// repetition needs no record, and goes out also when none can be written.
+// begin records that the jobs are begun and returns those that may be sent. A
+// repetition needs no record. What is new waits for it, on a level channel not
+// for ever: that an alert is to be told is on record in the ledger, telling it
+// twice changes nothing, and a full disk must not keep it from people.
 func (w *worker) begin(ctx context.Context, jobs []job) []job {
 	var begun []Delivery
 	owed := false
@@ -146,7 +154,21 @@ func (w *worker) begin(ctx context.Context, jobs []job) []job {
 	if !owed || w.flush(ctx) && (len(begun) == 0 || w.write(ctx, begun)) {
 		return jobs
 	}
+	if w.lane.level != nil && w.unrecordable >= patience {
+		w.keep(begun...)
+		return jobs
+	}
 	return slices.DeleteFunc(slices.Clone(jobs), func(j job) bool { return j.owed })
+}
+
+// keep keeps lines until they can be written.
+func (w *worker) keep(ds ...Delivery) {
+	room := max(0, maxUnwritten-len(w.unwritten))
+	if len(ds) > room {
+		w.desk.m.unrecorded.Add(float64(len(ds) - room))
+		ds = ds[:room]
+	}
+	w.unwritten = append(w.unwritten, ds...)
 }
 
 // single tells one by one what was refused together: one alert that the
@@ -260,7 +282,7 @@ func (w *worker) finish(ctx context.Context, jobs []job, outcome outbound.Outcom
 		if j.owed && (w.lane.edge != nil || outcome == outbound.Accepted || powerOfTwo(j.attempt)) {
 			d := w.line(j, Finished)
 			d.At, d.Outcome, d.Code = now, outcome, code
-			w.unwritten = append(w.unwritten, d)
+			w.keep(d)
 		}
 		if outcome == outbound.Accepted && j.owed {
 			since := j.Since

@@ -22,6 +22,7 @@ package alertmanager
 
 import (
 	"context"
+	"maps"
 	"net/url"
 	"strings"
 	"time"
@@ -115,9 +116,7 @@ func (c Config) labels(a *incident.Alert) map[string]string {
 		name, severity = "PromptnessReminder", "critical"
 	}
 	labels := map[string]string{}
-	for k, v := range c.Labels {
-		labels[k] = v
-	}
+	maps.Copy(labels, c.Labels)
 	labels["alertname"] = name
 	labels["severity"] = severity
 	labels["incident"] = string(a.Incident)

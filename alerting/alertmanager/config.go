@@ -3,6 +3,7 @@ package alertmanager
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"regexp"
 	"slices"
@@ -74,7 +75,7 @@ func (c Config) Validate() error {
 	if c.Hold < leastHold {
 		bad("hold: must be at least %s, is %s", leastHold, c.Hold)
 	}
-	for _, k := range sorted(c.Labels) {
+	for _, k := range slices.Sorted(maps.Keys(c.Labels)) {
 		switch {
 		case !labelName.MatchString(k):
 			bad("labels: %q must match %s", k, labelName)
@@ -102,12 +103,3 @@ func (c Config) Validate() error {
 
 // under names the peer in an error about its files.
 func (p Peer) under(err error) error { return fmt.Errorf("alertmanager %s: %w", p.Name, err) }
-
-func sorted(m map[string]string) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
-}

@@ -16,8 +16,8 @@ import (
 	"github.com/ministryofjustice/incident-promptness/internal/debian"
 )
 
-// A Server is an Alertmanager. Kill, Restart and Log are those of its process:
-// it keeps silences and notifications over a restart, and no alert.
+// A Server is an Alertmanager. Kill, Restart and Log are those of its process.
+// Killed, it forgets all alerts, and what it notified since its last snapshot.
 type Server struct {
 	*debian.Process
 
@@ -108,7 +108,7 @@ func (s *Server) Alert(labels map[string]string) []Alert {
 // API v2.
 func (s *Server) Post(body string) {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(s.t.Context(), 5*time.Second)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.URL+"/api/v2/alerts", strings.NewReader(body))
 	if err != nil {

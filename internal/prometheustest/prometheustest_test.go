@@ -30,6 +30,11 @@ func TestWhatATargetTellsIsAnswered(t *testing.T) {
 	if got, ok := prom.Value(`no_such_metric`); ok {
 		t.Errorf("Value(no_such_metric) = %v, true; want none", got)
 	}
+	prom.Restart()
+	eventually.Eventually(t, 20*time.Second, "it goes on with what it knew before it was killed", func() bool {
+		got, ok := prom.Value(`min(min_over_time(example_total[5m]))`)
+		return ok && got == 3
+	})
 	if got, ok := prom.Value(`scalar(vector(2))`); !ok || got != 2 {
 		t.Errorf("Value(scalar(vector(2))) = %v, %v, want 2, true", got, ok)
 	}
