@@ -116,8 +116,7 @@ func (c *checker) end() error {
 		return c.blame(c.head.N == 0 || c.mark.N != c.head.N)
 	}
 	if c.head.N < c.mark.N {
-		return &RefusedError{Name: RefuseAhead, N: c.mark.N, Seq: c.mark.Seq,
-			What: fmt.Sprintf("the checkpoint names it, the record ends at entry %d", c.head.N)}
+		return c.ahead(nil)
 	}
 	return nil
 }
@@ -204,6 +203,8 @@ func (c *checker) chain(ctx context.Context, log Log, last uint64, deleted int, 
 	case deleted > 0:
 		// The log knows that messages are gone, and stops where the first was.
 		return c.lost(next, fmt.Sprintf("%d of %d messages are gone, the first of them here", deleted, last), err)
+	case err != nil && next <= last && c.unreadable(ctx, log, next):
+		return c.lost(next, "the message cannot be read, and one beside it can", err)
 	case err != nil:
 		return fmt.Errorf("read ledger after entry %d in message %d: %w", c.head.N, c.head.Seq, err)
 	case next <= last:
@@ -216,6 +217,42 @@ func (c *checker) chain(ctx context.Context, log Log, last uint64, deleted int, 
 		progress(next-1, next-1)
 	}
 	return nil
+}
+
+// unreadable reports whether message seq is damaged, not only out of reach for
+// the moment: it cannot be read again, and the one before or after it can.
+func (c *checker) unreadable(ctx context.Context, log Log, seq uint64) bool {
+	readable := func(seq uint64) bool {
+		found := false
+		err := log.Messages(ctx, seq, func(got uint64, _ []byte) error {
+			found = got == seq
+			return errStop
+		})
+		return found && errors.Is(err, errStop)
+	}
+	return !readable(seq) && (seq > 1 && readable(seq-1) || readable(seq+1))
+}
+
+// ahead says that the record ends before the entry that the checkpoint names,
+// and names the first one that is lost.
+func (c *checker) ahead(err error) error {
+	return &RefusedError{Name: RefuseAhead, N: c.head.N + 1, Seq: c.head.Seq + 1, Err: err,
+		What: fmt.Sprintf("it is lost: the record ends before it, and the checkpoint names entry %d in message %d", c.mark.N, c.mark.Seq)}
+}
+
+// shorter looks for the first entry that is lost in a log that ends before the
+// message that the checkpoint names.
+func (c *checker) shorter(ctx context.Context, log Log, last uint64, deleted int, progress func(done, total uint64)) error {
+	err := c.chain(ctx, log, last, deleted, progress)
+	refused, named := errors.AsType[*RefusedError](err)
+	switch {
+	case err != nil && !named:
+		return err
+	case named && refused.Name != RefuseAhead:
+		return c.ahead(refused) // the rest is damaged too
+	default:
+		return c.ahead(nil)
+	}
 }
 
 func (c *checker) lost(seq uint64, what string, err error) error {

@@ -57,8 +57,6 @@ func Open(ctx context.Context, o Options) (w *Writer, err error) {
 		}
 	case err != nil:
 		return nil, err
-	case last < mark.Seq:
-		return nil, ahead(mark, last)
 	}
 
 	w = &Writer{log: o.Log, file: file, coder: newCoder()}
@@ -69,6 +67,9 @@ func Open(ctx context.Context, o Options) (w *Writer, err error) {
 		}
 		return nil
 	})
+	if last < mark.Seq {
+		return nil, check.shorter(ctx, o.Log, last, deleted, o.Progress)
+	}
 	if err := check.chain(ctx, o.Log, last, deleted, o.Progress); err != nil {
 		return nil, err
 	}
@@ -88,11 +89,6 @@ func Open(ctx context.Context, o Options) (w *Writer, err error) {
 		}
 	}
 	return w, nil
-}
-
-func ahead(mark Checkpoint, last uint64) error {
-	return &RefusedError{Name: RefuseAhead, N: mark.N, Seq: mark.Seq,
-		What: fmt.Sprintf("the checkpoint names it, the record ends with message %d", last)}
 }
 
 // stale refuses a checkpoint more than one step behind: the program never

@@ -41,8 +41,6 @@ func Verify(ctx context.Context, log Log, vault Vault, checkpointPath string, pr
 		return Report{}, err
 	case markErr != nil && last > 0:
 		return Report{}, &RefusedError{Name: RefuseMissing, What: fmt.Sprintf("%s has none, and the record has %d messages", checkpointPath, last), Err: markErr}
-	case last < mark.Seq:
-		return Report{}, ahead(mark, last)
 	}
 	// Read again after the end was: the writer is never more than one step
 	// past its checkpoint, however fast it goes.
@@ -54,6 +52,9 @@ func Verify(ctx context.Context, log Log, vault Vault, checkpointPath string, pr
 	}
 	v := newVerifier(vault)
 	check := newChecker(mark, func(r *record) error { return v.entry(ctx, r) })
+	if last < mark.Seq {
+		return v.report, check.shorter(ctx, log, last, deleted, progress)
+	}
 	if err := check.chain(ctx, log, last, deleted, progress); err != nil {
 		return v.report, err
 	}

@@ -152,10 +152,12 @@ func read(ctx context.Context, log Log, from uint64, order, work chan<- *chunk, 
 		}
 		return nil
 	})
-	if err != nil {
-		return err
+	// What was read before an error is yielded before it: the error then stands
+	// right behind the last message that could be read.
+	if flushed := flush(); err == nil {
+		err = flushed
 	}
-	return flush()
+	return err
 }
 
 // decode reads the records of c's messages.
