@@ -3,6 +3,7 @@ package ledger_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io/fs"
 	"math/rand/v2"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ministryofjustice/incident-promptness/incident"
 	"github.com/ministryofjustice/incident-promptness/pipeline/ledger"
 )
 
@@ -37,7 +39,7 @@ func TestAChangedByteInTheRealStoreIsFoundAndTheRecordNamed(t *testing.T) {
 		if err := os.CopyFS(dir, os.DirFS(clean)); err != nil {
 			t.Fatal(err)
 		}
-		blocks, index := ledgerFiles(t, dir)
+		blocks, index := filesOf(t, dir, "LEDGER_")
 		b, err := os.ReadFile(blocks[0])
 		if err != nil {
 			t.Fatal(err)
@@ -86,12 +88,89 @@ func messageAt(t *testing.T, w *world, block []byte, at int) uint64 {
 	return 0
 }
 
-// ledgerFiles returns the files in which the server keeps the messages of the
-// record, and its index.
-func ledgerFiles(t *testing.T, dir string) (blocks []string, index string) {
+// One byte of a signal is changed. The record is whole; what it commits to is
+// not.
+func TestAChangedByteOfARealSignalIsFoundAndItsEntryNamed(t *testing.T) {
+	const signals = 30
+	dir := t.TempDir()
+	clean, path := filepath.Join(dir, "clean"), filepath.Join(dir, "checkpoint")
+	s := serve(t, clean)
+	wr, err := ledger.Open(t.Context(), ledger.Options{Log: s.store.Ledger(), Vault: s, Checkpoint: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var raws [][]byte
+	for i := range signals {
+		raw := bytes.Repeat(fmt.Appendf(nil, "signal %d ", i), 50)
+		raws = append(raws, raw)
+		receipt, err := s.store.Put(t.Context(), incident.Signal{
+			ID: incident.NewSignalID("desk", raw), Source: "desk", Channel: incident.ChannelManual,
+			Received: start, Auth: incident.AuthOwner, Author: "4711", Role: incident.RoleDesk, Raw: raw,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		stored, err := s.Signal(t.Context(), receipt.Pos)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := wr.Commit(t.Context(), []incident.Entry{{
+			N: uint64(i) + 1, At: start, Pos: receipt.Pos, Kind: incident.KindIgnored, Why: incident.WhyNotIncident,
+			Signal: &incident.SignalRecord{Mark: incident.Mark{1}, Commit: stored.Commit, Pos: receipt.Pos, Source: "desk",
+				Channel: incident.ChannelManual, Received: start, Receipt: start, Interpreter: "manual/1"},
+		}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wr.Close()
+	if report, err := ledger.Verify(t.Context(), s.store.Ledger(), s, path, nil); err != nil || report.Signals != signals {
+		t.Fatalf("Verify as it is = %+v, %v", report, err)
+	}
+	s.shut()
+
+	r := rand.New(rand.NewPCG(1, 5))
+	found := map[ledger.Refusal]int{}
+	for i := range 16 {
+		dir := t.TempDir()
+		if err := os.CopyFS(dir, os.DirFS(clean)); err != nil {
+			t.Fatal(err)
+		}
+		blocks, index := filesOf(t, dir, "SIGNALS_")
+		b, err := os.ReadFile(blocks[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := r.IntN(signals)
+		if i < 2 {
+			n = signals - 1
+		}
+		b[bytes.Index(b, raws[n])+r.IntN(len(raws[n]))] ^= 1 << r.IntN(8)
+		if err := os.WriteFile(blocks[0], b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if i%2 == 0 { // as after a crash
+			if err := os.Remove(index); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s := serve(t, dir)
+		_, err = ledger.Verify(t.Context(), s.store.Ledger(), s, path, nil)
+		if refused, ok := errors.AsType[*ledger.RefusedError](err); !ok || refused.N != uint64(n)+1 {
+			t.Errorf("signal %d changed: Verify = %v, want entry %d named", n, err, n+1)
+		} else {
+			found[refused.Name]++
+		}
+		s.shut()
+	}
+	t.Logf("found %v", found)
+}
+
+// filesOf returns the files in which the server keeps the messages of a
+// stream, and its index.
+func filesOf(t *testing.T, dir, stream string) (blocks []string, index string) {
 	t.Helper()
 	err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
-		if !strings.Contains(path, "LEDGER_") {
+		if !strings.Contains(path, stream) || strings.Contains(path, "obs") {
 			return err
 		}
 		switch {
@@ -103,7 +182,7 @@ func ledgerFiles(t *testing.T, dir string) (blocks []string, index string) {
 		return err
 	})
 	if err != nil || len(blocks) == 0 || index == "" {
-		t.Fatalf("found %d blocks and index %q of the ledger, %v", len(blocks), index, err)
+		t.Fatalf("found %d blocks and index %q of %s, %v", len(blocks), index, stream, err)
 	}
 	return blocks, index
 }

@@ -62,13 +62,21 @@ func Verify(ctx context.Context, log Log, vault Vault, checkpointPath string, pr
 	if newer.Seq+1 < last {
 		return v.report, stale(newer, check.head)
 	}
-	if vault != nil {
-		if err := check.reaches(ctx, vault); err != nil {
-			return v.report, err
-		}
-	}
 	v.report.Messages = check.head.Seq
-	return v.report, v.end()
+	if vault == nil {
+		return v.report, nil
+	}
+	err = check.reaches(ctx, vault)
+	if short, ok := errors.AsType[*RefusedError](err); ok {
+		if first := v.first(); first != nil { // name the first that is lost, not the last
+			short.N, short.Seq, short.Pos, short.Err = first.N, first.Seq, first.Pos, first.Err
+		}
+		return v.report, short
+	}
+	if first := v.first(); first != nil {
+		return v.report, first
+	}
+	return v.report, err
 }
 
 // A verifier looks at what the chain alone does not say.
@@ -177,21 +185,18 @@ func (v *verifier) signal(ctx context.Context, r *record) error {
 	}
 	v.bad[s.Pos] = bad
 	if len(v.bad) > maxBad {
-		return v.end()
+		return v.first()
 	}
 	return nil
 }
 
-// end returns the first signal that is not as committed.
-func (v *verifier) end() error {
+// first returns the first signal that is not as committed, or nil.
+func (v *verifier) first() *RefusedError {
 	var first *RefusedError
 	for _, bad := range v.bad {
 		if first == nil || bad.N < first.N {
 			first = bad
 		}
-	}
-	if first == nil {
-		return nil
 	}
 	return first
 }
