@@ -184,7 +184,8 @@ func (c *cursor) pairs() []pair {
 // alert reads one alert.
 //
 // Its keys are the fingerprint with the start, so that the next firing of the
-// same rule is another incident (rules.md section 7), and our own reference
+// same rule is another incident (rules.md section 7), the fingerprint alone as
+// a weak key, so that the two are offered as a link, and our own reference
 // where one stands in its labels or annotations; of several, none is sure. A
 // resolved alert only joins: a tool's "resolved" is no report, detects nothing
 // and opens nothing. An alert of our own that came back joins too, and what it
@@ -196,7 +197,10 @@ func (r *reading) alert(a *alert) {
 	if err == nil {
 		start = started.Format(time.RFC3339Nano)
 	}
-	f.Keys = append(f.Keys, incident.Key{Kind: incident.KeyFingerprint, Value: a.print() + "/" + start})
+	mark := a.print()
+	f.Keys = append(f.Keys,
+		incident.Key{Kind: incident.KeyFingerprint, Value: mark + "/" + start},
+		incident.Key{Kind: incident.KeyFingerprint, Value: mark, Weak: true})
 	refs := a.refs()
 	for _, ref := range refs {
 		f.Keys = append(f.Keys, incident.Key{Kind: incident.KeyOwn, Value: string(ref), Weak: len(refs) > 1})

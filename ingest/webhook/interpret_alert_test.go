@@ -75,8 +75,14 @@ func detected(t time.Time, words [2]int) incident.Claim {
 	return incident.Claim{Milestone: incident.Detected, Interval: incident.At(t), Basis: incident.Recorded, Observer: "siem", Words: words}
 }
 
-func fingerprint(value string) incident.Key {
-	return incident.Key{Kind: incident.KeyFingerprint, Value: value}
+// fingerprint returns the keys of an alert: the fingerprint with its start,
+// and, to suggest a link only, the fingerprint alone.
+func fingerprint(value string) []incident.Key {
+	alone, _, _ := strings.Cut(value, "/")
+	return []incident.Key{
+		{Kind: incident.KeyFingerprint, Value: value},
+		{Kind: incident.KeyFingerprint, Value: alone, Weak: true},
+	}
 }
 
 func TestAFiringAlertDetectsAtItsStart(t *testing.T) {
@@ -88,7 +94,7 @@ func TestAFiringAlertDetectsAtItsStart(t *testing.T) {
 		Interpreter: "webhook/1",
 		Parts: []incident.Facts{{
 			Opening: incident.Opens, Trust: incident.Authenticated, Observer: "siem", Receipt: received,
-			Keys:   []incident.Key{fingerprint("0859ddbd66cb5978/2026-11-24T09:28:57.987654321Z")},
+			Keys:   fingerprint("0859ddbd66cb5978/2026-11-24T09:28:57.987654321Z"),
 			Claims: []incident.Claim{detected(start, [2]int{from, from + len("2026-11-24T10:28:57.987654321+01:00")})},
 			Attrs:  incident.Attributes{Impact: incident.ImpactHigh, Organisation: "hmcts"},
 			Route:  incident.RouteAutomatic,
@@ -189,7 +195,7 @@ func TestStartsAt(t *testing.T) {
 				t.Fatalf("reading = %+v, want one part", got)
 			}
 			p := got.Parts[0]
-			if d := cmp.Diff([]incident.Key{fingerprint(tt.key)}, p.Keys); d != "" {
+			if d := cmp.Diff(fingerprint(tt.key), p.Keys); d != "" {
 				t.Errorf("keys (-want +got):\n%s", d)
 			}
 			if p.Opening != incident.Opens || p.Attrs.Impact != incident.ImpactHigh {
@@ -241,7 +247,7 @@ func TestOurOwnReferenceJoins(t *testing.T) {
 			if len(got.Parts) != 1 {
 				t.Fatalf("reading = %+v", got)
 			}
-			if d := cmp.Diff(tt.want, got.Parts[0].Keys[1:], cmp.Transformer("nil", func(k []incident.Key) []incident.Key { return append([]incident.Key(nil), k...) })); d != "" {
+			if d := cmp.Diff(tt.want, got.Parts[0].Keys[2:], cmp.Transformer("nil", func(k []incident.Key) []incident.Key { return append([]incident.Key(nil), k...) })); d != "" {
 				t.Errorf("keys beside the fingerprint (-want +got):\n%s", d)
 			}
 		})

@@ -38,8 +38,8 @@ func TestTrustIsWhatTheTransportShowed(t *testing.T) {
 
 func TestAKeyThatWasNoTextIsNotSure(t *testing.T) {
 	got, _ := interpret(t, alerts(), one("\"labels\":{\"a\":\"b\"},\"fingerprint\":\"f\xff\""))
-	if k := got.Parts[0].Keys; len(k) != 1 || !k[0].Weak {
-		t.Errorf("keys = %v, want a weak one", k)
+	if k := got.Parts[0].Keys; len(k) != 2 || !k[0].Weak || !k[1].Weak {
+		t.Errorf("keys = %v, want weak ones only", k)
 	}
 }
 

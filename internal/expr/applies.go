@@ -11,8 +11,6 @@ func Subjects() map[string]Type {
 		"disposition":  String, // confirmed, near_miss, false_positive, "" suspected
 		"restricted":   Bool,
 		"canary":       Bool,
-		"source":       String, // name of the source of the first signal
-		"channel":      String, // email, webhook, slack, manual
 	}
 }
 
