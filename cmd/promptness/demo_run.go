@@ -102,7 +102,7 @@ func (d *demo) send(ctx context.Context) error {
 			return fmt.Errorf("send %q: %w", s.story, err)
 		}
 		d.sent++
-		if s.by == again {
+		if s.by == onceMore {
 			continue // known to the vault: it makes no entry
 		}
 		e, err := d.await(ctx, from, s.story, func(e incident.Entry) bool {
@@ -138,7 +138,7 @@ func (d *demo) deliver(ctx context.Context, n int, s demoSignal) (incident.Sourc
 		d.lastSent = demoAlert(s, d.now, refs)
 		_, err := post(ctx, d.webhooks+"/in/"+string(localSource), d.tokens[string(localSource)], d.lastSent)
 		return localSource, err
-	case again:
+	case onceMore:
 		_, err := post(ctx, d.webhooks+"/in/"+string(localSource), d.tokens[string(localSource)], d.lastSent)
 		return localSource, err
 	case byPerson:

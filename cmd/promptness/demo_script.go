@@ -36,7 +36,7 @@ const (
 	byTool road = iota
 	byMail
 	byPerson
-	again // the signal before it, delivered once more
+	onceMore // the signal before it, delivered once more
 )
 
 const noTime = time.Duration(0)
@@ -79,7 +79,7 @@ func demoScript() []demoSignal {
 
 		// Running now; delivered twice. And one that breaches while you watch.
 		{story: "unusual download", by: byTool, started: 20 * m},
-		{story: "unusual download", by: again},
+		{story: "unusual download", by: onceMore},
 		{story: "the one to watch", by: byTool, started: 59*m + 50*time.Second},
 	}
 }

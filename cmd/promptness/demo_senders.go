@@ -39,9 +39,9 @@ func demoMail(s demoSignal, n int, now time.Time, refs []incident.Ref) (raw []by
 		auth = "mx.example.org; dkim=none; spf=fail smtp.mailfrom=example.org; dmarc=fail header.from=example.org"
 	}
 	header := []string{
+		"Authentication-Results: " + auth,
 		"Received: from relay.example.org (relay.example.org [192.0.2.25]) by mx.example.org with ESMTPS id demo" +
 			fmt.Sprint(n) + "; " + stamped.UTC().Format(time.RFC1123Z),
-		"Authentication-Results: " + auth,
 		fmt.Sprintf("From: A Reporter <reporter-%d@example.org>", n),
 		"To: OperationalSecurityTeam@example.org",
 		"Date: " + stamped.UTC().Format(time.RFC1123Z),

@@ -32,7 +32,7 @@ type Policy struct {
 	Warn   []incident.Span `yaml:"warn"`
 	Remind []incident.Span `yaml:"remind"`
 	// Applies is a CEL condition over organisation, impact, personal,
-	// disposition, restricted, canary, source and channel. Default: all
+	// disposition, restricted and canary. Default: all
 	// incidents. Example: impact == "high" || personal == "yes"
 	Applies string `yaml:"applies"`
 	// NearMiss says that near misses are measured too.

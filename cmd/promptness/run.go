@@ -159,7 +159,7 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger, h hooks) (err erro
 	desk.Live()
 
 	// What can be reached.
-	facts := &facts{proc: proc, rec: rec, boxes: boxes, in: in, rules: rules, shown: shown, srv: srv}
+	facts := &facts{proc: proc, rec: rec, boxes: boxes, in: in, rules: rules, shown: shown, srv: srv, started: time.Now()}
 	if err := register(reg, book, facts); err != nil {
 		return err
 	}
@@ -168,27 +168,31 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger, h hooks) (err erro
 		return err
 	}
 	undo.add("webhook listener", public.close)
-	admin, err := listen(cfg.Listen.Admin, adminRoutes(admin{
+	private, err := listen(cfg.Listen.Admin, adminRoutes(admin{
 		book: book, facts: facts, people: people, acts: manual.New(in, acts, people, log),
-		rec: rec, store: store, checkpoint: cfg.CheckpointFile(), reg: reg,
+		rec: rec, store: store, checkpoint: cfg.CheckpointFile(), reg: reg, log: log,
 	}))
 	if err != nil {
 		return err
 	}
-	undo.add("admin listener", admin.close)
+	undo.add("admin listener", private.close)
 
 	// Everything runs until ctx ends or one part cannot go on.
 	g, ctx := errgroup.WithContext(ctx)
+	parts := []func(context.Context) error{srv.Run, proc.Run, desk.Run, public.serve, private.serve}
 	for _, b := range boxes {
-		g.Go(func() error { return b.Run(ctx) })
+		parts = append(parts, b.Run)
 	}
-	g.Go(func() error { return srv.Run(ctx) })
-	g.Go(func() error { return proc.Run(ctx) })
-	g.Go(func() error { return desk.Run(ctx) })
-	g.Go(func() error { return public.serve(ctx) })
-	g.Go(func() error { return admin.serve(ctx) })
+	for _, run := range parts {
+		g.Go(func() error {
+			if err := run(ctx); !errors.Is(err, context.Canceled) || ctx.Err() == nil {
+				return err
+			}
+			return nil // it was asked to end
+		})
+	}
 	if h.ready != nil {
-		h.ready(addresses{webhooks: public.url(), admin: admin.url()})
+		h.ready(addresses{webhooks: public.url(), admin: private.url()})
 	}
 	return g.Wait()
 }

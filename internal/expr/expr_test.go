@@ -209,7 +209,7 @@ func TestAppliesToAnIncident(t *testing.T) {
 			t.Errorf("%s = %v, %v, want %v", tt.src, got, err, tt.want)
 		}
 	}
-	if _, err := expr.Applies(`impct == "high"`); err == nil || !strings.Contains(err.Error(), `unknown name "impct" (have canary, channel, disposition, impact, `) {
+	if _, err := expr.Applies(`impct == "high"`); err == nil || !strings.Contains(err.Error(), `unknown name "impct" (have canary, disposition, impact, `) {
 		t.Errorf("Applies of a mistyped name = %v, want it named with what there is", err)
 	}
 	if _, err := expr.Applies(`impact`); err == nil {

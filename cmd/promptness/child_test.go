@@ -1,0 +1,123 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/ministryofjustice/incident-promptness/internal/debian"
+	"github.com/ministryofjustice/incident-promptness/internal/eventually"
+)
+
+// childArgs makes the test binary be promptness itself: the program is tested
+// as its user runs it, and can be killed.
+const childArgs = "PROMPTNESS_TEST_ARGS"
+
+func TestMain(m *testing.M) {
+	if args, ok := os.LookupEnv(childArgs); ok {
+		os.Args = append([]string{"promptness"}, strings.Split(args, "\x1f")...)
+		main()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// A child is a promptness in a process of its own.
+type child struct {
+	t      testing.TB
+	cmd    *exec.Cmd
+	dir    string
+	hooks  string // base URL of the webhooks
+	admin  string
+	stderr bytes.Buffer
+}
+
+// command returns promptness with args, to be run in dir.
+func command(ctx context.Context, dir string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, os.Args[0])
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), childArgs+"="+strings.Join(args, "\x1f"))
+	return cmd
+}
+
+// configure writes a configuration into dir whose listeners are free addresses.
+func configure(t testing.TB, dir, more string) (hooks, admin string) {
+	t.Helper()
+	hooks, admin = debian.FreeAddr(t), debian.FreeAddr(t)
+	yaml := fmt.Sprintf("listen:\n  webhooks: %s\n  admin: %s\n%s", hooks, admin, more)
+	if err := os.WriteFile(filepath.Join(dir, "promptness.yml"), []byte(yaml), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return "http://" + hooks, "http://" + admin
+}
+
+// startChild starts `promptness serve` in dir and returns when it is ready.
+func startChild(t testing.TB, dir, hooks, admin string) *child {
+	t.Helper()
+	c := &child{t: t, dir: dir, hooks: hooks, admin: admin}
+	c.cmd = command(context.Background(), dir, "serve", "--config", "promptness.yml")
+	c.cmd.Stderr = &c.stderr
+	if err := c.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.kill)
+	eventually.Eventually(t, 60*time.Second, "promptness to be ready", func() bool {
+		if c.cmd.ProcessState != nil {
+			return false
+		}
+		res, err := http.Get(c.admin + "/readyz")
+		if err != nil {
+			return false
+		}
+		res.Body.Close()
+		return res.StatusCode == http.StatusOK
+	})
+	return c
+}
+
+// kill ends the process as a power cut of the process would.
+func (c *child) kill() {
+	if c.cmd.Process != nil && c.cmd.ProcessState == nil {
+		_ = c.cmd.Process.Signal(syscall.SIGKILL)
+		_ = c.cmd.Wait()
+	}
+}
+
+// stop ends it as an operator would.
+func (c *child) stop() {
+	c.t.Helper()
+	if err := c.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		c.t.Fatal(err)
+	}
+	if err := c.cmd.Wait(); err != nil {
+		c.t.Errorf("promptness ended with %v; it said:\n%s", err, c.tail())
+	}
+}
+
+func (c *child) tail() string {
+	var lines []string
+	s := bufio.NewScanner(&c.stderr)
+	for s.Scan() {
+		lines = append(lines, s.Text())
+	}
+	return strings.Join(lines[max(0, len(lines)-20):], "\n")
+}
+
+// token returns a secret that the first start made.
+func token(t testing.TB, dir, name string) string {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(dir, "promptness-data", "secrets", name+".token"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(string(b))
+}

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/ministryofjustice/incident-promptness/incident"
+	"github.com/ministryofjustice/incident-promptness/ingest/email"
+	"github.com/ministryofjustice/incident-promptness/ingest/manual"
+	"github.com/ministryofjustice/incident-promptness/ingest/webhook"
+	"github.com/ministryofjustice/incident-promptness/pipeline"
+	"github.com/ministryofjustice/incident-promptness/pipeline/ledger"
+	"github.com/ministryofjustice/incident-promptness/pipeline/stream"
+	"github.com/ministryofjustice/incident-promptness/report"
+	"github.com/ministryofjustice/incident-promptness/report/board"
+)
+
+// facts are what is known of the running program beside its record.
+type facts struct {
+	proc  *pipeline.Processor
+	rec   *record
+	boxes map[incident.SourceName]*email.Box
+	in    *sink
+	rules *incident.Rules
+	shown *firstFault
+	srv   *stream.Server
+
+	started time.Time
+}
+
+// notReady says why the program should be given nothing now, or "".
+func (f *facts) notReady() string {
+	if err := f.srv.Health(); err != nil {
+		return "store: " + err.Error()
+	}
+	if err := f.srv.Room(); err != nil {
+		return "store: " + err.Error()
+	}
+	if err := f.shown.get(); err != nil {
+		return "record cannot be followed: " + err.Error()
+	}
+	if s := f.proc.Status(); !s.Ready {
+		return "processor: " + s.Why
+	}
+	return ""
+}
+
+// An admin is what the admin listener serves from.
+type admin struct {
+	book       *report.Book
+	facts      *facts
+	people     *manual.Desk
+	acts       http.Handler
+	rec        *record
+	store      *stream.Store
+	checkpoint string
+	reg        *prometheus.Registry
+	log        *slog.Logger
+}
+
+func adminRoutes(a admin) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/v1/acts", a.acts)
+	mux.Handle("/v1/acts/", a.acts)
+	mux.Handle("GET /metrics", promhttp.HandlerFor(a.reg, promhttp.HandlerOpts{EnableOpenMetrics: true}))
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "alive") })
+	mux.HandleFunc("GET /readyz", a.ready)
+	mux.Handle("/v1/", board.New(a.book, board.Functions{
+		Entries: a.facts.entries, Sources: a.facts.sources, Status: a.facts.status,
+	}, a.people.Guard, a.log))
+	mux.Handle("GET /v1/verify", http.HandlerFunc(a.verify))
+	return mux
+}
+
+// ready answers 200 once the backlog is folded, else 503 and why.
+func (a admin) ready(w http.ResponseWriter, _ *http.Request) {
+	if why := a.facts.notReady(); why != "" {
+		http.Error(w, why, http.StatusServiceUnavailable)
+		return
+	}
+	fmt.Fprintln(w, "ready")
+}
+
+// verify walks the record while the program runs.
+func (a admin) verify(w http.ResponseWriter, r *http.Request) {
+	// The walk may last longer than any other answer.
+	if err := http.NewResponseController(w).SetWriteDeadline(time.Now().Add(verifyPatience)); err != nil {
+		http.Error(w, "verify: "+err.Error(), http.StatusInternalServerError)
+		return
+	}
+	found, err := ledger.Verify(r.Context(), a.store.Ledger(), vault{a.store}, a.checkpoint, nil)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusConflict)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if err := json.NewEncoder(w).Encode(found); err != nil {
+		return // the client went away
+	}
+}
+
+func webhookRoutes(h *webhook.Handler) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/in/", h)
+	return mux
+}

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"iter"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/ministryofjustice/incident-promptness/incident"
+	"github.com/ministryofjustice/incident-promptness/pipeline/metrics"
+	"github.com/ministryofjustice/incident-promptness/report"
+	"github.com/ministryofjustice/incident-promptness/report/board"
+)
+
+// register shows the record and the process to Prometheus.
+func register(reg *prometheus.Registry, book *report.Book, f *facts) error {
+	v := buildVersion()
+	for _, c := range []prometheus.Collector{
+		metrics.New(book, f, metrics.Build{Version: v.Version, Revision: v.Revision, Go: v.Go}),
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	} {
+		if err := reg.Register(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Source returns when the source last succeeded and up to when it was read.
+func (f *facts) Source(n incident.SourceName) (success, watermark time.Time) {
+	if b := f.boxes[n]; b != nil {
+		read := b.Watermark()
+		return read, read
+	}
+	return f.in.success(n), time.Time{}
+}
+
+// Oldest returns when the oldest signal was received that waits for the record.
+func (f *facts) Oldest() time.Time { return f.proc.Oldest() }
+
+// Verified reports whether the record was whole at start and can be followed.
+func (f *facts) Verified() bool { return f.shown.get() == nil }
+
+// sources lists the ways in for a board.
+func (f *facts) sources() []board.Source {
+	var all []board.Source
+	now := time.Now()
+	for _, r := range f.rules.Sources {
+		s := board.Source{Name: r.Name, Channel: r.Channel, Kind: r.Kind, Tells: r.At(now), Polled: r.Polled}
+		s.Success, s.Watermark = f.Source(r.Name)
+		if b := f.boxes[r.Name]; b != nil {
+			if st := b.Status(); st.Err != nil {
+				s.Problem = st.Err.Error()
+			}
+		}
+		all = append(all, s)
+	}
+	return all
+}
+
+// status says what the program is doing.
+func (f *facts) status() board.Status {
+	n, hash, _ := f.rec.Head()
+	why := f.notReady()
+	return board.Status{
+		Ready: why == "", Why: why, Verified: f.Verified(), Entries: n, Pos: f.proc.Status().Pos,
+		Head: hash.String(), Oldest: f.Oldest(), Started: f.started, Version: buildVersion().Version,
+	}
+}
+
+// entries yields the numbered entries of the record, ascending.
+func (f *facts) entries(ctx context.Context, numbers []uint64) iter.Seq2[incident.Entry, error] {
+	return func(yield func(incident.Entry, error) bool) {
+		for _, n := range numbers {
+			for e, err := range f.rec.Entries(ctx, n) {
+				if !yield(e, err) || err != nil {
+					return
+				}
+				break
+			}
+		}
+	}
+}
