@@ -3,10 +3,12 @@ package ledger_test
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
 	"errors"
 	"flag"
 	"math/rand/v2"
 	"os"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -237,6 +239,60 @@ func TestASpoiledLineIsRefusedOrIsAnotherEntry(t *testing.T) {
 	}
 	if taken == 0 {
 		t.Error("no spoiled line was another entry: the test shows nothing")
+	}
+}
+
+// The writer knows of every entry whether it will be read again, without
+// reading it.
+func TestWhatIsRefusedWhenReadIsKnownWhenWritten(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 3))
+	strange := []string{"", "x y", "jo@example.org", "é", "\"", strings.Repeat("a", 200), "Kind", "0"}
+	refused := 0
+	for seed := range uint64(3000) {
+		e := newFiller(t, seed).entry()
+		spoilField(r, reflect.ValueOf(&e).Elem(), strange)
+		line, known := ledger.EncodeChecked(&e)
+		got, err := ledger.Decode(line)
+		if (err == nil) != (known == nil) {
+			t.Fatalf("seed %d: written with %v, read with %v\n%s", seed, known, err, line)
+		}
+		if err != nil {
+			refused++
+		} else if again := ledger.Encode(nil, &got); !bytes.Equal(again, line) {
+			t.Fatalf("seed %d: written %s\nread and written %s", seed, line, again)
+		}
+	}
+	if refused < 500 || refused > 2900 {
+		t.Errorf("%d of 3000 entries are refused: the test shows little", refused)
+	}
+}
+
+// spoilField puts something strange into one field, whichever it meets.
+func spoilField(r *rand.Rand, v reflect.Value, strange []string) {
+	switch x := v.Addr().Interface().(type) {
+	case *time.Time:
+		*x = x.AddDate([]int{0, 9000, -3000, -2000}[r.IntN(4)], 0, 0)
+		return
+	case *json.RawMessage:
+		*x = []byte([]string{`{"a": 1}`, `{`, `1 2`, ``}[r.IntN(4)])
+		return
+	}
+	switch v.Kind() {
+	case reflect.Struct:
+		spoilField(r, v.Field(r.IntN(v.NumField())), strange)
+	case reflect.Pointer:
+		if !v.IsNil() {
+			spoilField(r, v.Elem(), strange)
+		}
+	case reflect.Slice, reflect.Array:
+		if v.Len() > 0 {
+			spoilField(r, v.Index(r.IntN(v.Len())), strange)
+		}
+	case reflect.String:
+		v.SetString(strange[r.IntN(len(strange))])
+	case reflect.Int, reflect.Int64:
+		v.SetInt(r.Int64() - r.Int64())
+	default:
 	}
 }
 

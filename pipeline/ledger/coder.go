@@ -23,7 +23,7 @@ type coder struct {
 	at      int    // reading: the next byte
 	open    bool   // right behind a brace: no comma before the next field
 	key     string // of the field in hand
-	err     error  // reading: the first fault; all else does nothing after it
+	err     error  // the first fault; reading does nothing after it
 
 	names   map[string]string // names that were read, so that equal ones share their bytes
 	scratch scratch
@@ -49,6 +49,9 @@ func (e *FormError) Error() string {
 }
 
 func (c *coder) fail(what string) {
+	if !c.reading {
+		c.at = len(c.b)
+	}
 	if c.err == nil {
 		c.err = &FormError{At: c.at, Key: c.key, What: what}
 	}
@@ -66,12 +69,13 @@ func (c *coder) decode(line []byte, e *incident.Entry) error {
 	return c.err
 }
 
-// encode appends e to dst.
-func (c *coder) encode(dst []byte, e *incident.Entry) []byte {
-	c.reading, c.b, c.open = false, dst, false
+// encode appends e to dst. The error says where decode would refuse it; the
+// line is written all the same.
+func (c *coder) encode(dst []byte, e *incident.Entry) ([]byte, error) {
+	c.reading, c.b, c.open, c.key, c.err = false, dst, false, "entry", nil
 	c.entry(e)
 	dst, c.b = c.b, nil
-	return dst
+	return dst, c.err
 }
 
 func (c *coder) begin() {
@@ -131,7 +135,7 @@ func (c *coder) write(key string) {
 	if !c.open {
 		c.b = append(c.b, ',')
 	}
-	c.open = false
+	c.open, c.key = false, key
 	c.b = append(c.b, '"')
 	c.b = append(c.b, key...)
 	c.b = append(c.b, '"', ':')
@@ -190,13 +194,17 @@ func escaped(s string) []byte {
 
 // word is a word from a closed set.
 func word[T ~string](c *coder, p *T, set map[string]T) {
+	const wrong = "not a word that belongs here"
 	if !c.reading {
+		if _, ok := set[string(*p)]; !ok {
+			c.fail(wrong)
+		}
 		c.quote(string(*p))
 		return
 	}
 	w, ok := set[string(c.text())]
 	if !ok {
-		c.fail("not a word that belongs here")
+		c.fail(wrong)
 	}
 	*p = w
 }
@@ -219,13 +227,17 @@ func (c *coder) empty(zero bool) bool {
 
 // name is a name in an alphabet. Equal names share their bytes.
 func name[T ~string](c *coder, p *T, a alphabet) {
+	const wrong = "not a name that may stand here"
 	if !c.reading {
+		if !fits(a, *p) {
+			c.fail(wrong)
+		}
 		c.quote(string(*p))
 		return
 	}
 	s := c.text()
-	if !a.fits(s) {
-		c.fail("not a name that may stand here")
+	if !fits(a, s) {
+		c.fail(wrong)
 		return
 	}
 	known, ok := c.names[string(s)]
@@ -437,7 +449,8 @@ func (c *coder) raw(p *json.RawMessage) {
 		start := len(c.b)
 		buf := bytes.NewBuffer(c.b)
 		if err := json.Compact(buf, *p); err != nil {
-			c.b = append(c.b[:start], *p...) // Decode refuses it
+			c.b = append(c.b[:start], *p...)
+			c.fail("not JSON")
 			return
 		}
 		c.b = buf.Bytes()

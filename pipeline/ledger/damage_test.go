@@ -209,7 +209,7 @@ func TestOpenAndVerifyRefuseByName(t *testing.T) {
 			w.path = varied(t, 99, messages).path
 		}, ledger.RefuseDiffers, 18},
 		{"SIGNALS ends before the position", func(_ *testing.T, w *world) { w.vault.End = incident.Pos{Seq: messages, Index: 1} }, ledger.RefuseVault, 18},
-		{"SIGNALS is empty", func(_ *testing.T, w *world) { *w.vault = ledgertest.Vault{} }, ledger.RefuseVault, 18},
+		{"SIGNALS is empty", func(_ *testing.T, w *world) { *w.vault = ledgertest.Vault{} }, ledger.RefuseVault, 0},
 		{"the last signal was changed", func(_ *testing.T, w *world) {
 			change(w, incident.Pos{Seq: messages, Index: 2})
 		}, ledger.RefuseSignal, 18},

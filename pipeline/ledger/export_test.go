@@ -76,3 +76,6 @@ func ParseSlot(b []byte) (Checkpoint, bool) { return parseSlot(b) }
 
 // AppendSlot writes one.
 func AppendSlot(cp Checkpoint) ([]byte, error) { return appendSlot(nil, cp) }
+
+// EncodeChecked writes e and says whether it will be read again, as Commit does.
+func EncodeChecked(e *incident.Entry) ([]byte, error) { return newCoder().encode(nil, e) }

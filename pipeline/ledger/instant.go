@@ -8,7 +8,11 @@ import (
 
 // instant is a time in RFC 3339, in UTC, with no more digits than needed.
 func (c *coder) instant(p *time.Time) {
+	const wrong = "not an instant as it is written here"
 	if !c.reading {
+		if year := p.UTC().Year(); year < 0 || year > 9999 {
+			c.fail(wrong)
+		}
 		c.b = append(c.b, '"')
 		c.b = p.UTC().AppendFormat(c.b, time.RFC3339Nano)
 		c.b = append(c.b, '"')
@@ -16,7 +20,7 @@ func (c *coder) instant(p *time.Time) {
 	}
 	t, ok := parseInstant(c.text())
 	if !ok {
-		c.fail("not an instant as it is written here")
+		c.fail(wrong)
 	}
 	*p = t
 }

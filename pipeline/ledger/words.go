@@ -98,7 +98,7 @@ const (
 
 // fits reports whether s may stand where the alphabet is asked for. The empty
 // name never fits.
-func (a alphabet) fits(s []byte) bool {
+func fits[S ~string | ~[]byte](a alphabet, s S) bool {
 	var most int
 	var signs string
 	var upper, digits, letters bool
@@ -125,13 +125,14 @@ func (a alphabet) fits(s []byte) bool {
 		return false
 	}
 next:
-	for _, c := range s {
+	for i := range len(s) {
+		c := s[i]
 		switch {
 		case letters && 'a' <= c && c <= 'z', digits && '0' <= c && c <= '9', upper && 'A' <= c && c <= 'Z':
 			continue
 		}
-		for i := range len(signs) {
-			if c == signs[i] {
+		for j := range len(signs) {
+			if c == signs[j] {
 				continue next
 			}
 		}

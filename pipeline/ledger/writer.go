@@ -109,11 +109,10 @@ func (w *Writer) Commit(ctx context.Context, entries []incident.Entry) error {
 			body = append(body, '\n')
 		}
 		start := len(body)
-		body = w.coder.encode(body, e)
-		// What could not be read again is never written: it could not be taken
-		// back either.
-		var again incident.Entry
-		if err := w.coder.decode(body[start:], &again); err != nil {
+		var err error
+		if body, err = w.coder.encode(body, e); err != nil {
+			// What could not be read again is never written: it could not be
+			// taken back either.
 			return &StepError{e.N, err}
 		}
 		head.step(e, incident.HashOf(body[start:]), fence+1)
