@@ -15,6 +15,7 @@ type Log interface {
 	// would survive a power cut. It MUST NOT store it if the last sequence is
 	// another than fence, and MUST NOT store it twice. After an error either
 	// nothing of it is stored or all of it: the caller opens the ledger anew.
+	// The body is the caller's again once Append has returned.
 	Append(ctx context.Context, body []byte, fence uint64) error
 	// Messages yields every message from sequence from on to the present end,
 	// in ascending order, and stops with the first error of yield. The body

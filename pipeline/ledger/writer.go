@@ -125,8 +125,7 @@ func (w *Writer) Commit(ctx context.Context, entries []incident.Entry) error {
 	// Append, then checkpoint, then tell. A crash after the append leaves the
 	// checkpoint one step behind, and Open checks that step and goes on. The
 	// other way round, a checkpoint ahead would look like a lost tail.
-	// The log may keep the body, so it gets its own.
-	if err := w.log.Append(ctx, slices.Clone(body), fence); err != nil {
+	if err := w.log.Append(ctx, body, fence); err != nil {
 		return w.fail(err)
 	}
 	if err := w.file.Write(head.checkpoint()); err != nil {
