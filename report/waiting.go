@@ -34,7 +34,7 @@ type Waiting struct {
 func (b *Book) quarantine(e *incident.Entry) {
 	w := Waiting{
 		Kind: incident.DecideQuarantine, Since: e.At, Entry: e.N, Why: e.Why,
-		Commands: []string{fmt.Sprintf("promptness record settle %d", e.N)},
+		Commands: []string{fmt.Sprintf("promptness record settle --signal %d", e.N)},
 	}
 	if e.Signal != nil {
 		w.Source = e.Signal.Source
@@ -82,22 +82,22 @@ func (b *Book) commands(rec *incident.IncidentRecord, d incident.Decision) []str
 	say := func(format string, args ...any) { out = append(out, "promptness record "+fmt.Sprintf(format, args...)) }
 	start := b.startMilestone(rec, d.Policy)
 	correct := func() {
-		say("correction %s %s TIME --reason CODE --upon %d", rec.Ref, start, rec.Evidence)
+		say("correction %s --milestone %s --at TIME --reason CODE --upon %d", rec.Ref, start, rec.Evidence)
 	}
 	switch d.Kind {
 	case incident.DecideDetection:
-		say("detection %s TIME", rec.Ref)
+		say("detection %s --at TIME", rec.Ref)
 	case incident.DecideStraddles, incident.DecideInconsistent, incident.DecideSkew:
 		correct()
 	case incident.DecideWeak:
 		if d.Entry != 0 {
-			say("accept %s %d %s", rec.Ref, d.Entry, start)
-			say("reject %s %d %s --reason CODE", rec.Ref, d.Entry, start)
+			say("accept %s --signal %d --milestone %s", rec.Ref, d.Entry, start)
+			say("reject %s --signal %d --milestone %s --reason CODE", rec.Ref, d.Entry, start)
 		}
 		correct()
 	case incident.DecideVouch:
-		say("vouch %s %d", rec.Ref, d.Entry)
-		say("detach %s %d --reason CODE", rec.Ref, d.Entry)
+		say("vouch %s --signal %d", rec.Ref, d.Entry)
+		say("detach %s --signal %d --reason CODE", rec.Ref, d.Entry)
 	case incident.DecideLink:
 		say("link %s %s", rec.Ref, d.Other)
 		say("unlink %s %s", rec.Ref, d.Other)
@@ -105,7 +105,7 @@ func (b *Book) commands(rec *incident.IncidentRecord, d incident.Decision) []str
 		say("open %s", rec.Ref)
 		say("disposition %s false_positive --reason false_alarm", rec.Ref)
 	case incident.DecideNewer:
-		say("withdraw %s %d --reason new_evidence", rec.Ref, d.Entry)
+		say("withdraw %s --signal %d --reason new_evidence", rec.Ref, d.Entry)
 		correct()
 	case incident.DecideSecond, incident.DecideChanged:
 		say("confirm %s", rec.Ref)
@@ -113,10 +113,10 @@ func (b *Book) commands(rec *incident.IncidentRecord, d incident.Decision) []str
 		say("personal %s yes", rec.Ref)
 		say("personal %s no", rec.Ref)
 	case incident.DecideAutomatic:
-		say("accept %s %d %s", rec.Ref, d.Entry, incident.Reported)
-		say("reject %s %d %s --reason CODE", rec.Ref, d.Entry, incident.Reported)
+		say("accept %s --signal %d --milestone %s", rec.Ref, d.Entry, incident.Reported)
+		say("reject %s --signal %d --milestone %s --reason CODE", rec.Ref, d.Entry, incident.Reported)
 	case incident.DecideQuarantine:
-		say("settle %d", d.Entry)
+		say("settle --signal %d", d.Entry)
 	}
 	return out
 }
