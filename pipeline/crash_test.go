@@ -70,6 +70,9 @@ func TestACommitThatFailsIsNeitherLostNorMadeTwice(t *testing.T) {
 					if p.hits != 1 {
 						t.Fatalf("the fault struck %d times, want once", p.hits)
 					}
+					if w.reopened != 1 {
+						t.Errorf("the record was opened anew %d times, want once", w.reopened)
+					}
 					if got := w.count(incident.KindOpened); got != 1 {
 						t.Errorf("opened %d incidents, want 1", got)
 					}

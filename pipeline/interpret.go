@@ -111,6 +111,16 @@ func (p *Processor) interpretOne(st incident.Stored) (in input) {
 	if st.Stub == string(incident.WhyStub) {
 		return p.quarantine(st, incident.WhyStub)
 	}
-	reading := p.o.Interpret(st.Signal, rule)
-	return input{Input: fold.NewInput(p.o.Pepper, st, reading, rule.Skew()), received: st.Received}
+	in = input{Input: fold.NewInput(p.o.Pepper, st, p.o.Interpret(st.Signal, rule), rule.Skew()), received: st.Received}
+	for _, part := range in.Parts {
+		if p.o.Fits == nil {
+			break
+		}
+		if err := p.o.Fits(part); err != nil {
+			p.log.Error("reading does not fit the record; signal quarantined", "position", st.Pos.String(),
+				"source_name", string(st.Source), "err", err)
+			return p.quarantine(st, incident.WhyMalformed)
+		}
+	}
+	return in
 }

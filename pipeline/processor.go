@@ -39,6 +39,14 @@ type Options struct {
 	// Signals opens the vault after a position.
 	Signals func(after incident.Pos) (Signals, error)
 	Ledger  Ledger
+	// Reopen opens the record anew after a failed commit and gives every entry
+	// of it to each, in order: whoever failed to write may not know what is
+	// stored. Nil reads it through Ledger.
+	Reopen func(ctx context.Context, each func(incident.Entry) error) error
+	// Fits reports whether a sealed signal may stand in the record. One that
+	// may not is quarantined: refused again and again, it would stop the flow.
+	// Nil lets everything through.
+	Fits func(*incident.SignalRecord) error
 	// Interpret reads a signal. It is called from one goroutine at a time and
 	// never waits for anything.
 	Interpret func(incident.Signal, incident.SourceRule) incident.Reading
@@ -150,13 +158,30 @@ func (p *Processor) Run(ctx context.Context) error {
 		if time.Since(started) > time.Minute {
 			pause = retryFirst
 		}
+		if pause, err = p.recover(ctx, pause); err != nil || ctx.Err() != nil {
+			return err
+		}
+	}
+}
+
+// recover waits and rebuilds, again and again until that succeeds, ctx ends, or
+// it is hopeless.
+func (p *Processor) recover(ctx context.Context, pause time.Duration) (time.Duration, error) {
+	for {
 		if !wait(ctx, pause) {
-			return nil
+			return pause, nil
 		}
 		pause = min(2*pause, retryMost)
-		if err := p.rebuild(ctx); err != nil && ctx.Err() == nil {
-			p.log.ErrorContext(ctx, "record not readable", "err", err)
+		err := p.rebuild(ctx)
+		switch {
+		case err == nil || ctx.Err() != nil:
+			return pause, nil
+		case hopeless(err):
+			p.stop("stopped", err)
+			return pause, err
 		}
+		p.stop("rebuilding after a fault", err)
+		p.log.ErrorContext(ctx, "rebuild failed; trying again", "err", err)
 	}
 }
 
@@ -193,19 +218,35 @@ func wait(ctx context.Context, d time.Duration) bool {
 // rebuild drops the state, which may be ahead of the record, and reads it
 // again. Entries that turn out to be durable and were not told are told now.
 func (p *Processor) rebuild(ctx context.Context) error {
+	reopen := p.o.Reopen
+	if reopen == nil {
+		reopen = func(ctx context.Context, each func(incident.Entry) error) error {
+			for e, err := range p.o.Ledger.Entries(ctx, 1) {
+				if err == nil {
+					err = each(e)
+				}
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	}
 	p.state = fold.New(p.o.Compile)
-	for e, err := range p.o.Ledger.Entries(ctx, 1) {
-		if err == nil {
-			err = p.state.Restore(e)
-		}
-		if err != nil {
-			p.state = fold.New(p.o.Compile)
-			return fmt.Errorf("rebuild from the record: %w", err)
-		}
+	var untold []incident.Entry
+	err := reopen(ctx, func(e incident.Entry) error {
 		if e.N > p.told {
-			p.told = e.N
-			p.o.Tell([]incident.Entry{e})
+			untold = append(untold, e)
 		}
+		return p.state.Restore(e)
+	})
+	if err != nil {
+		return fmt.Errorf("rebuild from the record: %w", err)
+	}
+	// Only now: what a record says that does not verify is told to nobody.
+	for _, e := range untold {
+		p.told = e.N
+		p.o.Tell([]incident.Entry{e})
 	}
 	return nil
 }

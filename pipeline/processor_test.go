@@ -206,10 +206,11 @@ func TestWhatCannotBeReadIsQuarantinedAndTheFlowGoesOn(t *testing.T) {
 		w.putRaw("siem", []byte("panic"))
 		w.putRaw("siem", []byte("hang"))
 		w.putRaw("siem", []byte("not json"))
+		w.put("siem", incident.Facts{Opening: incident.Opens, Trust: "a word of its own"}) // the record could not hold it
 		w.detected("a", time.Now())
 		bubble.Advance(2 * time.Minute)
-		if got := w.count(incident.KindQuarantined); got != 3 {
-			t.Errorf("%d quarantined, want 3", got)
+		if got := w.count(incident.KindQuarantined); got != 4 {
+			t.Errorf("%d quarantined, want 4", got)
 		}
 		w.wantState(incident.Running)
 		whys := map[incident.Why]int{}
@@ -220,7 +221,7 @@ func TestWhatCannotBeReadIsQuarantinedAndTheFlowGoesOn(t *testing.T) {
 			}
 		}
 		w.mu.Unlock()
-		want := map[incident.Why]int{incident.WhyPanicked: 1, incident.WhyTimedOut: 1, incident.WhyMalformed: 1}
+		want := map[incident.Why]int{incident.WhyPanicked: 1, incident.WhyTimedOut: 1, incident.WhyMalformed: 2}
 		if diff := cmp.Diff(want, whys); diff != "" {
 			t.Errorf("reasons (-want +got):\n%s", diff)
 		}

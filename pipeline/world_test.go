@@ -51,6 +51,8 @@ type world struct {
 	told []incident.Entry
 	read map[incident.SourceName]time.Time
 	sent int
+
+	reopened int
 }
 
 // sixty is the policy of the department, as it is built in.
@@ -153,6 +155,8 @@ func (w *world) options() pipeline.Options {
 	return pipeline.Options{
 		Signals: func(after incident.Pos) (pipeline.Signals, error) { return w.store.Signals(after), nil },
 		Ledger:  lazyLedger{w},
+		Reopen:  w.reopen,
+		Fits:    ledger.Fits,
 		Interpret: func(s incident.Signal, _ incident.SourceRule) incident.Reading {
 			var f incident.Facts
 			if err := json.Unmarshal(s.Raw, &f); err != nil {
@@ -333,6 +337,19 @@ func (l lazyLedger) Commit(ctx context.Context, es []incident.Entry) error {
 
 func (l lazyLedger) Entries(ctx context.Context, from uint64) iter.Seq2[incident.Entry, error] {
 	return l.over().Entries(ctx, from)
+}
+
+// reopen opens the record anew, as the program does after a failed commit.
+func (w *world) reopen(ctx context.Context, each func(incident.Entry) error) error {
+	w.reopened++
+	if err := w.writer.Close(); err != nil {
+		return err
+	}
+	var err error
+	w.writer, err = ledger.Open(ctx, ledger.Options{
+		Log: w.store.Ledger(), Vault: vault{w.store}, Checkpoint: filepath.Join(w.dir, "checkpoint"), Each: each,
+	})
+	return err
 }
 
 func (w *world) openWriter() {

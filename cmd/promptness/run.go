@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -18,7 +17,6 @@ import (
 	"github.com/ministryofjustice/incident-promptness/ingest/email"
 	"github.com/ministryofjustice/incident-promptness/ingest/manual"
 	"github.com/ministryofjustice/incident-promptness/ingest/webhook"
-	"github.com/ministryofjustice/incident-promptness/internal/say"
 	"github.com/ministryofjustice/incident-promptness/pipeline"
 	"github.com/ministryofjustice/incident-promptness/pipeline/ledger"
 	"github.com/ministryofjustice/incident-promptness/pipeline/stream"
@@ -119,10 +117,13 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger, h hooks) (err erro
 	if err != nil {
 		return err
 	}
-	rec, shown := &record{}, &firstFault{}
+	shown := &firstFault{}
+	rec := &record{o: ledger.Options{Log: store.Ledger(), Vault: vault{store}, Checkpoint: cfg.CheckpointFile()}}
 	proc := pipeline.New(pipeline.Options{
 		Signals:   func(after incident.Pos) (pipeline.Signals, error) { return store.Signals(after), nil },
 		Ledger:    rec,
+		Reopen:    rec.open,
+		Fits:      ledger.Fits,
 		Interpret: read,
 		Pepper:    pepper,
 		Compile:   applies,
@@ -146,13 +147,7 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger, h hooks) (err erro
 		Backfill: cfg.Backfill,
 		Log:      log,
 	})
-	progress := say.Start(os.Stderr, "verify the record", 0)
-	rec.Writer, err = ledger.Open(ctx, ledger.Options{
-		Log: store.Ledger(), Vault: vault{store}, Checkpoint: cfg.CheckpointFile(), Each: proc.Replay,
-		Progress: func(done, total uint64) { progress.Set(int64(done), int64(total)) },
-	})
-	progress.Stop()
-	if err != nil {
+	if err := rec.open(ctx, proc.Replay); err != nil {
 		return err
 	}
 	undo.add("record", rec.Close)

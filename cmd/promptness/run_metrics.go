@@ -41,8 +41,12 @@ func (f *facts) Source(n incident.SourceName) (success, watermark time.Time) {
 // Oldest returns when the oldest signal was received that waits for the record.
 func (f *facts) Oldest() time.Time { return f.proc.Oldest() }
 
-// Verified reports whether the record was whole at start and can be followed.
-func (f *facts) Verified() bool { return f.shown.get() == nil }
+// Verified reports whether the record was whole when it was opened last, and can
+// be followed.
+func (f *facts) Verified() bool {
+	_, err := f.rec.writer()
+	return err == nil && f.shown.get() == nil
+}
 
 // sources lists the ways in for a board.
 func (f *facts) sources() []board.Source {
@@ -63,7 +67,7 @@ func (f *facts) sources() []board.Source {
 
 // status says what the program is doing.
 func (f *facts) status() board.Status {
-	n, hash, _ := f.rec.Head()
+	n, hash := f.rec.Head()
 	why := f.notReady()
 	return board.Status{
 		Ready: why == "", Why: why, Verified: f.Verified(), Entries: n, Pos: f.proc.Status().Pos,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"os"
 	"sync"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/ministryofjustice/incident-promptness/ingest/manual"
 	"github.com/ministryofjustice/incident-promptness/ingest/webhook"
 	"github.com/ministryofjustice/incident-promptness/internal/expr"
+	"github.com/ministryofjustice/incident-promptness/internal/say"
 	"github.com/ministryofjustice/incident-promptness/pipeline/fold"
 	"github.com/ministryofjustice/incident-promptness/pipeline/ledger"
 	"github.com/ministryofjustice/incident-promptness/pipeline/stream"
@@ -87,18 +89,84 @@ func (k *sink) success(n incident.SourceName) time.Time {
 	return k.last[n]
 }
 
-// A record is the ledger's writer, opened after the processor that uses it was
-// made, because the processor reads the record while it is being opened.
-type record struct{ *ledger.Writer }
+// A record is the ledger's writer. It is opened after the processor that uses it
+// was made, because the processor reads the record while it is being verified,
+// and opened anew after a commit that failed.
+type record struct {
+	o ledger.Options
+
+	mu sync.Mutex
+	w  *ledger.Writer
+}
+
+// open verifies the record and gives every entry of it to each, in order.
+func (r *record) open(ctx context.Context, each func(incident.Entry) error) error {
+	if err := r.Close(); err != nil {
+		return err
+	}
+	progress := say.Start(os.Stderr, "verify the record", 0)
+	defer progress.Stop()
+	o := r.o
+	o.Each = each
+	o.Progress = func(done, total uint64) { progress.Set(int64(done), int64(total)) }
+	w, err := ledger.Open(ctx, o)
+	if err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.w = w
+	return nil
+}
+
+func (r *record) writer() (*ledger.Writer, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.w == nil {
+		return nil, errors.New("the record is not open")
+	}
+	return r.w, nil
+}
+
+// Close closes the writer, if one is open.
+func (r *record) Close() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.w == nil {
+		return nil
+	}
+	w := r.w
+	r.w = nil
+	return w.Close()
+}
 
 // Commit makes entries durable as one step.
 func (r *record) Commit(ctx context.Context, es []incident.Entry) error {
-	return r.Writer.Commit(ctx, es)
+	w, err := r.writer()
+	if err != nil {
+		return err
+	}
+	return w.Commit(ctx, es)
 }
 
 // Entries yields the record from entry from on.
 func (r *record) Entries(ctx context.Context, from uint64) iter.Seq2[incident.Entry, error] {
-	return r.Writer.Entries(ctx, from)
+	w, err := r.writer()
+	if err != nil {
+		return func(yield func(incident.Entry, error) bool) { yield(incident.Entry{}, err) }
+	}
+	return w.Entries(ctx, from)
+}
+
+// Head returns the number and the hash of the last entry, zero while the record
+// is not open.
+func (r *record) Head() (uint64, incident.Hash) {
+	w, err := r.writer()
+	if err != nil {
+		return 0, incident.Hash{}
+	}
+	n, hash, _ := w.Head()
+	return n, hash
 }
 
 // A vault is the store as the record is checked against it.
