@@ -41,6 +41,8 @@ type DemoResult struct {
 		Entries  uint64 `json:"entries"`
 		Verified bool   `json:"verified"`
 	} `json:"ledger"`
+
+	stories map[string]incident.State // what became of each story, under POL.IMP.002
 }
 
 // A DemoIncident is one incident with the verdict of each policy.
@@ -58,23 +60,24 @@ type DemoAlert struct {
 // process, sends it a day of signals and shows what it makes of them. With Exit
 // it ends when they are settled and the watched clock has breached.
 func Demo(ctx context.Context, o DemoOptions, stdout, stderr io.Writer) error {
-	return runDemo(ctx, o, demoScript(), stdout, stderr)
+	_, err := runDemo(ctx, o, demoScript(), stdout, stderr)
+	return err
 }
 
-func runDemo(ctx context.Context, o DemoOptions, script []demoSignal, stdout, stderr io.Writer) (err error) {
+func runDemo(ctx context.Context, o DemoOptions, script []demoSignal, stdout, stderr io.Writer) (result DemoResult, err error) {
 	dir, err := os.MkdirTemp("", "promptness-demo-")
 	if err != nil {
-		return fmt.Errorf("make a directory for the demo: %w", err)
+		return result, fmt.Errorf("make a directory for the demo: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	d, cfg, err := openDemo(dir, script)
 	if err != nil {
-		return err
+		return result, err
 	}
 	defer func() { err = errors.Join(err, d.box.Close()) }()
 	log, logFile, err := demoLog(dir)
 	if err != nil {
-		return err
+		return result, err
 	}
 	defer logFile.Close()
 
@@ -99,30 +102,30 @@ func runDemo(ctx context.Context, o DemoOptions, script []demoSignal, stdout, st
 	case a := <-ready:
 		d.webhooks, d.admin = a.webhooks, a.admin
 	case err := <-ended:
-		return err
+		return result, err
 	}
 	if err := d.readTokens(cfg); err != nil {
-		return err
+		return result, err
 	}
 	shown := startScreen(d, o, dir, stdout, stderr)
 	err = d.play(ctx, o, ended)
 	shown.stop()
 	if err != nil {
-		return say.WithHint(err, "what the program logged:\n"+tailOf(logFile.Name()))
+		return result, say.WithHint(err, "what the program logged:\n"+tailOf(logFile.Name()))
 	}
-	result, err := d.result(ctx, int(stored.Load()), int(repeated.Load()))
+	result, err = d.result(ctx, int(stored.Load()), int(repeated.Load()))
 	if err != nil {
-		return err
+		return result, err
 	}
 	stop()
 	if err := <-ended; err != nil {
-		return err
+		return result, err
 	}
 	if o.JSON {
-		return json.NewEncoder(stdout).Encode(result)
+		return result, json.NewEncoder(stdout).Encode(result)
 	}
 	shown.final(result)
-	return nil
+	return result, nil
 }
 
 // play sends the script and waits for the clock that is watched; without Exit
@@ -264,6 +267,15 @@ func (d *demo) result(ctx context.Context, stored, repeated int) (DemoResult, er
 			i.Verdicts[c.Policy] = c.State
 		}
 		r.Incidents = append(r.Incidents, i)
+	}
+	r.stories = map[string]incident.State{}
+	for story, ref := range d.stories {
+		for last[ref] != nil && last[ref].Into != "" {
+			ref = last[ref].Into
+		}
+		if rec := last[ref]; rec != nil && len(rec.Clocks) > 0 {
+			r.stories[story] = rec.Clocks[0].State
+		}
 	}
 	slices.SortFunc(r.Incidents, func(a, b DemoIncident) int {
 		x, _ := a.ID.Number()
