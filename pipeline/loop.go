@@ -116,14 +116,33 @@ func (l *loop) run(ctx context.Context, readerDone <-chan error) error {
 		case <-ctx.Done():
 			return nil
 		}
-		l.advance(time.Now())
+		now := time.Now()
+		if err := l.clock(now); err != nil {
+			return err
+		}
+		l.advance(now)
 	}
+}
+
+// maxBack is how far the wall clock may lie behind the last entry. A small step
+// is held: the next entries bear the last one's instant. After a large one
+// deadlines would be told too late and nobody would know why.
+const maxBack = time.Minute
+
+func (l *loop) clock(now time.Time) error {
+	if last := l.state.At(); now.Before(last.Add(-maxBack)) {
+		return &ClockError{Last: last, Now: now}
+	}
+	return nil
 }
 
 // begin writes what a new run must say first: the rules, if they changed, that
 // it took over, and whether a backfill begins or ends.
 func (l *loop) begin() error {
 	now := time.Now()
+	if err := l.clock(now); err != nil {
+		return err
+	}
 	entries, err := l.state.SetRules(now, l.p.o.Rules)
 	if err != nil {
 		return &RulesError{Err: err}
@@ -297,6 +316,20 @@ func (p *Processor) commit(ctx context.Context, steps <-chan step, back chan<- e
 			return
 		}
 	}
+}
+
+// A ClockError says that the wall clock lies before the record's last entry.
+type ClockError struct{ Last, Now time.Time }
+
+// Error says how far.
+func (e *ClockError) Error() string {
+	return fmt.Sprintf("read the clock: it says %s, the last entry was made at %s",
+		e.Now.UTC().Format(time.RFC3339), e.Last.Format(time.RFC3339))
+}
+
+// Hint says what to do.
+func (e *ClockError) Hint() string {
+	return "set the machine's clock right (timedatectl, chronyc tracking); signals are stored meanwhile and nothing is lost"
 }
 
 // A RulesError says that the configured rules cannot follow the recorded ones.

@@ -2,6 +2,7 @@ package pipeline_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -242,6 +243,38 @@ func TestARepeatChangesNothingAndIsRecorded(t *testing.T) {
 		}
 		if got := w.count(incident.KindOpened); got != 3 {
 			t.Errorf("%d incidents, want 3", got)
+		}
+	})
+}
+
+func TestAClockThatWentBackStopsTheWriterUntilItIsRight(t *testing.T) {
+	dir := t.TempDir()
+	at := func(start string, f func(*world)) {
+		bubble.Run(t, func(t *testing.T) {
+			t0, err := time.Parse(time.RFC3339, start)
+			if err != nil {
+				t.Fatal(err)
+			}
+			bubble.Start(t0)
+			w := newWorld(t, dir)
+			w.start()
+			f(w)
+			w.stop()
+		})
+	}
+	at("2026-11-23T12:00:00Z", func(w *world) { w.detected("a", time.Now()); w.settle() })
+	at("2026-11-23T11:00:00Z", func(w *world) {
+		w.detected("b", time.Now())
+		bubble.Advance(30 * time.Minute)
+		if s := w.proc.Status(); s.Ready || !strings.Contains(s.Why, "clock") {
+			t.Errorf("status = %+v, want not ready because of the clock", s)
+		}
+		if got := w.count(incident.KindOpened); got != 1 {
+			t.Errorf("%d incidents while the clock is wrong, want the one from before", got)
+		}
+		bubble.Advance(31 * time.Minute)
+		if got := w.count(incident.KindOpened); got != 2 || !w.proc.Status().Ready {
+			t.Errorf("%d incidents once the clock is right, want 2; status %+v", got, w.proc.Status())
 		}
 	})
 }
