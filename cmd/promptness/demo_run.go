@@ -157,10 +157,11 @@ func (d *demo) deliver(ctx context.Context, n int, s demoSignal) (incident.Sourc
 	}
 }
 
-const (
-	demoMailbox incident.SourceName = "mailbox"
-	demoWatched                     = "the one to watch"
-)
+// demoMailbox is the name of the demo's mailbox.
+const demoMailbox incident.SourceName = "mailbox"
+
+// demoWatched is the story whose clock breaches while you watch.
+const demoWatched = "the one to watch"
 
 // watched waits until the clock that breaches while you watch is overdue.
 func (d *demo) watched(ctx context.Context) error {
