@@ -144,6 +144,15 @@ func (l *lane) owe(a *alert) {
 	}
 }
 
+// rouse takes what would wake the channel: it is awake, and about to look at
+// all that it is owed.
+func (l *lane) rouse() {
+	select {
+	case <-l.wake:
+	default:
+	}
+}
+
 // needs reports whether a, which has ended, is still owed or repeated.
 func (l *lane) needs(a *alert, now time.Time) bool {
 	if l.owes(a) {

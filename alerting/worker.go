@@ -64,6 +64,7 @@ func (w *worker) runLevel(ctx context.Context) {
 		case <-wake:
 		case <-timer.C:
 		}
+		w.lane.rouse()
 		now := time.Now()
 		all := !now.Before(repeat)
 		if all {
@@ -216,6 +217,7 @@ func (w *worker) runEdge(ctx context.Context) {
 		case <-wake:
 		case <-timer.C:
 		}
+		w.lane.rouse()
 		rest, end := w.pass(ctx)
 		if !w.flush(ctx) && end < unrecorded {
 			rest, end = backoff(w.unrecordable), unrecorded
