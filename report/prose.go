@@ -46,12 +46,8 @@ func timeOfDay(t time.Time) string {
 	return s
 }
 
-// wholeMinute is the width of what a person means who writes a time to the
-// minute.
-const wholeMinute = time.Minute - 1
-
-// span returns an interval in words. Example: "9:15am on 23 November 2026",
-// "between 9:05am and 9:25am on 23 November 2026"
+// span returns an interval in words. Example: "9:15am on 23 November 2026, to
+// the minute", "between 9:05am and 9:25am on 23 November 2026"
 func span(i incident.Interval) string {
 	switch {
 	case !i.Known():
@@ -68,7 +64,7 @@ func span(i incident.Interval) string {
 		to = to.Truncate(time.Minute) // the last minute, as it was written
 	}
 	if to.Equal(i.Earliest) {
-		return on(i.Earliest) // the whole minute
+		return on(i.Earliest) + ", to the minute"
 	}
 	a, b := i.Earliest.In(incident.London()), to.In(incident.London())
 	if a.YearDay() == b.YearDay() && a.Year() == b.Year() {
