@@ -4,11 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/url"
 	"time"
 
 	"github.com/ministryofjustice/incident-promptness/incident"
 	"github.com/ministryofjustice/incident-promptness/internal/say"
+	"github.com/ministryofjustice/incident-promptness/report"
+	"github.com/ministryofjustice/incident-promptness/report/board"
 )
 
 // incidentsCmd lists incidents or shows one.
@@ -39,7 +42,9 @@ func (c *incidentsListCmd) Run(ctx context.Context, s *session) error {
 	if len(q) > 0 {
 		path += "?" + q.Encode()
 	}
-	return s.show(ctx, path, "")
+	return show(ctx, s, path, "", func(w io.Writer, list *board.Incidents) error {
+		return report.WriteIncidents(w, list.Incidents, list.More, list.At)
+	})
 }
 
 type incidentsShowCmd struct {
@@ -52,7 +57,9 @@ func (c *incidentsShowCmd) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return &say.UsageError{Err: err, Do: "promptness incidents lists them"}
 	}
-	return s.show(ctx, incidentPath(ref), ref)
+	return show(ctx, s, incidentPath(ref), ref, func(w io.Writer, d *report.Detail) error {
+		return report.WriteIncident(w, d, time.Now())
+	})
 }
 
 // whyCmd explains an incident's verdicts.
@@ -66,7 +73,7 @@ func (c *whyCmd) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return &say.UsageError{Err: err, Do: "promptness incidents lists them"}
 	}
-	return s.show(ctx, incidentPath(ref)+"/why", ref)
+	return show(ctx, s, incidentPath(ref)+"/why", ref, report.WriteWhy)
 }
 
 // decisionsCmd lists what waits for a person.
@@ -74,11 +81,13 @@ type decisionsCmd struct{}
 
 // Run lists it.
 func (c *decisionsCmd) Run(ctx context.Context, s *session) error {
-	return s.show(ctx, "/v1/decisions", "")
+	return show(ctx, s, "/v1/decisions", "", func(w io.Writer, list *board.Decisions) error {
+		return report.WriteDecisions(w, list.Decisions)
+	})
 }
 
-// show gets a path and prints the answer.
-func (s *session) show(ctx context.Context, path string, ref incident.Ref) error {
+// show gets a path and prints the answer, as JSON or by write.
+func show[T any](ctx context.Context, s *session, path string, ref incident.Ref, write func(io.Writer, *T) error) error {
 	c, err := s.client(false)
 	if err != nil {
 		return err
@@ -90,11 +99,18 @@ func (s *session) show(ctx context.Context, path string, ref incident.Ref) error
 		}
 		return err
 	}
-	var v any
-	if err := json.Unmarshal(answer, &v); err != nil {
-		return err
+	if s.JSON {
+		var v any
+		if err := json.Unmarshal(answer, &v); err != nil {
+			return fmt.Errorf("read the answer to %s: %w", path, err)
+		}
+		return s.printJSON(v)
 	}
-	return s.printJSON(v)
+	var v T
+	if err := json.Unmarshal(answer, &v); err != nil {
+		return fmt.Errorf("read the answer to %s: %w", path, err)
+	}
+	return write(s.stdout, &v)
 }
 
 // healthcheckCmd asks whether a running promptness is ready.
