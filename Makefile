@@ -25,11 +25,12 @@ race: test
 fuzz:
 	bash deploy/test/fuzz.sh $(FUZZTIME)
 
-# make bench ARGS=--json
+# make bench ARGS=-json
 bench:
 	go run ./internal/bench $(ARGS)
 
 up:
+	bash deploy/promptness/secrets.sh
 	docker compose up --build
 
 # Only packages that know the flag can take it.
