@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -384,9 +383,3 @@ func (p *lineParser) number() int64 {
 	}
 	return n
 }
-
-// compile-time witness that a line is JSON as others read it.
-var _ json.Marshaler = (*frameSignal)(nil)
-
-// MarshalJSON writes the line.
-func (s *frameSignal) MarshalJSON() ([]byte, error) { return appendLine(nil, s), nil }

@@ -22,10 +22,6 @@ const (
 	pullHeartbeat = 5 * time.Second
 )
 
-// pullRequest is one request, as the server's API has it; times in nanoseconds.
-var pullRequest = fmt.Appendf(nil, `{"batch":%d,"max_bytes":%d,"expires":%d,"idle_heartbeat":%d}`,
-	pullMessages, pullBytes, pullExpires, pullHeartbeat)
-
 // A puller reads a stream in order from a sequence on, over restarts of the
 // server and lost connections, and says which sequences are missing. It keeps no
 // state on the server that matters: its consumer is in memory and is made anew
@@ -40,6 +36,7 @@ type puller struct {
 	next  uint64 // the sequence wanted next
 	// headers asks for headers only: bodies are empty then.
 	headers bool
+	request []byte // one pull request, as the server's API has it
 
 	consumer string // "" when there is none
 	sub      *nats.Subscription
@@ -52,7 +49,10 @@ type puller struct {
 }
 
 func newPuller(s *Store, stream string, from uint64) *puller {
-	return &puller{store: s, log: s.log, name: stream, next: max(from, 1)}
+	// Times are in nanoseconds.
+	request := fmt.Appendf(nil, `{"batch":%d,"max_bytes":%d,"expires":%d,"idle_heartbeat":%d}`,
+		pullMessages, pullBytes, pullExpires, pullHeartbeat)
+	return &puller{store: s, log: s.log, name: stream, next: max(from, 1), request: request}
 }
 
 // A pulled is one message. Missing counts the sequences before it that are not
@@ -138,7 +138,7 @@ func (p *puller) begin(ctx context.Context) error {
 func (p *puller) ask() error {
 	for p.asked <= pullMessages {
 		subject := "$JS.API.CONSUMER.MSG.NEXT." + p.name + "." + p.consumer
-		if err := p.store.nc.PublishRequest(subject, p.inbox, pullRequest); err != nil {
+		if err := p.store.nc.PublishRequest(subject, p.inbox, p.request); err != nil {
 			return err
 		}
 		p.asked += pullMessages
