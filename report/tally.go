@@ -147,11 +147,12 @@ func clockOf(rec *incident.IncidentRecord, p incident.PolicyID) *incident.Clock 
 }
 
 // countLate counts the crossings that this step decided after their time. Those
-// that came with a merge were counted where they were decided.
+// that came with a merge were counted where they were decided; a late report is
+// late by what it says, not by when it was decided.
 func (b *Book) countLate(was, c *incident.Clock) {
 	for i := range c.Bars {
 		bar := &c.Bars[i]
-		if !bar.Late || bar.State == incident.AlertTaken || bar.State == incident.AlertWithheld {
+		if !bar.Late || bar.Threshold == incident.LateReport || bar.State == incident.AlertTaken || bar.State == incident.AlertWithheld {
 			continue
 		}
 		known := was != nil && slices.ContainsFunc(was.Bars, func(o incident.Crossing) bool {

@@ -100,7 +100,9 @@ func (o *out) events() {
 		o.verdicts(string(p))
 		for _, t := range o.s.Thresholds[p] {
 			policy, threshold := string(p), string(t)
-			o.counter(thresholdsLate, o.s.Late[report.LateKey{Policy: policy, Threshold: threshold}], policy, threshold)
+			if t != incident.LateReport { // which is never decided by the timer
+				o.counter(thresholdsLate, o.s.Late[report.LateKey{Policy: policy, Threshold: threshold}], policy, threshold)
+			}
 			for _, state := range incident.AlertStates() {
 				n := o.s.Alerts[report.AlertKey{Policy: policy, Threshold: threshold, State: state}]
 				o.counter(alertChanges, n, policy, threshold, string(state))
