@@ -81,6 +81,10 @@ func (e *RefusedError) Error() string { return "store signal: its bytes were era
 // Permanent says that trying again is of no use.
 func (e *RefusedError) Permanent() bool { return true }
 
+// Erased says that the bytes were here and are gone on purpose: the sender need
+// not try again.
+func (e *RefusedError) Erased() bool { return true }
+
 // Hint says what to do.
 func (e *RefusedError) Hint() string {
 	return "the bytes were erased on a person's decision; the sender should not send them again"

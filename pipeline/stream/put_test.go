@@ -297,7 +297,7 @@ func TestErasedBytesAreRefused(t *testing.T) {
 	erased := incident.NewSignalID("siem", []byte("a"))
 	st, _ := open(t, small(t.TempDir()), stream.Hooks{Refuse: func(id incident.SignalID) bool { return id == erased }})
 	_, err := st.Put(t.Context(), webhookSignal("a"))
-	if !isA[*stream.RefusedError](err) || !ingest.IsPermanent(err) {
+	if !isA[*stream.RefusedError](err) || !ingest.IsPermanent(err) || !ingest.IsErased(err) {
 		t.Errorf("Put of erased bytes = %v, want a permanent RefusedError", err)
 	}
 	mustPut(t, st, webhookSignal("b"))
