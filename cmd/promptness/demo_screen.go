@@ -71,7 +71,7 @@ func (s *screen) show() {
 	if s.height > 0 {
 		fmt.Fprintf(&b, "\x1b[%dA\x1b[J", s.height)
 	}
-	fmt.Fprintf(&b, "%-9s %-29s %-28s %s\n", "INCIDENT", "STORY", "POL.IMP.002", "TIME")
+	fmt.Fprintf(&b, "%-9s %-26s %-26s %s\n", "INCIDENT", "STORY", "POL.IMP.002", "TIME")
 	for _, r := range rows {
 		b.WriteString(r.line() + "\n")
 	}
@@ -103,7 +103,7 @@ type demoRow struct {
 }
 
 func (r demoRow) line() string {
-	return strings.TrimRight(fmt.Sprintf("%-9s %-29.29s %-28.28s %s", r.ref, r.story, r.state, r.time), " ")
+	return strings.TrimRight(fmt.Sprintf("%-9s %-26.26s %-26.26s %.15s", r.ref, r.story, r.state, r.time), " ")
 }
 
 // rows returns the present state of every incident, oldest first.
@@ -143,11 +143,13 @@ func (d *demo) rows(now time.Time) []demoRow {
 
 func clockWords(c incident.Clock, now time.Time) (state, when string) {
 	state = string(c.State)
-	if c.Doubt != "" {
+	switch {
+	case c.Doubt == incident.DoubtSecondPerson:
+		state += " (2nd person)"
+	case c.Doubt != "":
 		state += " (" + string(c.Doubt) + ")"
-	}
-	if c.Would != "" {
-		state += " (would be " + string(c.Would) + ")"
+	case c.Would != "":
+		state += " (else " + string(c.Would) + ")"
 	}
 	switch {
 	case c.State == incident.Running && !c.Due().IsZero():

@@ -98,3 +98,22 @@ func TestTheDemosOutcomesComeOutOfItsSignals(t *testing.T) {
 		t.Errorf("verdicts (-want +got):\n%s", diff)
 	}
 }
+
+// A line that is wider than the terminal wraps, and the table is no longer
+// drawn over itself.
+func TestTheDemosTableFitsEightyColumns(t *testing.T) {
+	long := strings.Repeat("a long story ", 9)
+	at := time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
+	for _, c := range []incident.Clock{
+		{State: incident.Excluded, Would: incident.Undetermined},
+		{State: incident.Undetermined, Doubt: incident.DoubtSecondPerson, Shortest: incident.Span(100 * time.Hour), Longest: incident.Span(1000 * time.Hour)},
+		{State: incident.Running, Start: incident.At(at), Limit: incident.Span(72 * time.Hour)},
+		{State: incident.Overdue, Start: incident.At(at.Add(-9000 * time.Hour)), Limit: incident.Span(time.Hour)},
+	} {
+		r := demoRow{ref: "p-0000000x", story: long}
+		r.state, r.time = clockWords(c, at)
+		if n := len(r.line()); n > 80 {
+			t.Errorf("%d columns: %s", n, r.line())
+		}
+	}
+}
