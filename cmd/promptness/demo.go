@@ -81,12 +81,14 @@ func runDemo(ctx context.Context, o DemoOptions, script []demoSignal, stdout, st
 	}
 	defer logFile.Close()
 
-	ctx, stop := context.WithCancel(ctx)
+	// The program outlives the person's Ctrl-C by as long as its record takes to
+	// be verified.
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	ready, ended := make(chan addresses, 1), make(chan error, 1)
 	var stored, repeated atomic.Int64
 	go func() {
-		ended <- serve(ctx, cfg, log, hooks{
+		ended <- serve(running, cfg, log, hooks{
 			ready:  func(a addresses) { ready <- a },
 			follow: d.follow,
 			put: func(_ incident.SourceName, r incident.Receipt) {

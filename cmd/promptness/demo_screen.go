@@ -32,7 +32,7 @@ func startScreen(d *demo, o DemoOptions, dir string, stdout, stderr io.Writer) *
 	s.live = say.Terminal(s.out)
 	fmt.Fprintf(s.out, "promptness demo: the whole program, on signals made up for you, in\n%s\n\n", dir)
 	fmt.Fprintf(s.out, "  webhooks  %s/in/%s\n  admin     %s   (/metrics, /healthz, /readyz, /v1/)\n  mailbox   imap://%s\n", d.webhooks, localSource, d.admin, d.box.Addr)
-	fmt.Fprintf(s.out, "  yours     promptness --server %s --token-file %s/secrets/me.token incidents\n\n", d.admin, dir)
+	fmt.Fprintf(s.out, "  yours     export PROMPTNESS_SERVER=%s\n            export PROMPTNESS_TOKEN_FILE=%s/secrets/me.token\n            go run ./cmd/promptness incidents\n\n", d.admin, dir)
 	s.done.Go(s.run)
 	return s
 }

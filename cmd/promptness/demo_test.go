@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"slices"
@@ -115,5 +116,22 @@ func TestTheDemosTableFitsEightyColumns(t *testing.T) {
 		if n := len(r.line()); n > 80 {
 			t.Errorf("%d columns: %s", n, r.line())
 		}
+	}
+}
+
+func TestCtrlCEndsTheDemoWithAVerifiedRecord(t *testing.T) {
+	ctx, ctrlC := context.WithCancel(t.Context())
+	var out, errs bytes.Buffer
+	var script []demoSignal
+	for _, s := range demoScript() {
+		if s.story == demoWatched {
+			s.started = time.Hour + time.Second
+			script = append(script, s)
+		}
+	}
+	time.AfterFunc(3*time.Second, ctrlC) // a person; the demo itself would go on for ever
+	got, err := runDemo(ctx, DemoOptions{JSON: true}, script, &out, &errs)
+	if err != nil || !got.Ledger.Verified {
+		t.Errorf("runDemo = %+v, %v, want a verified record\n%s", got.Ledger, err, errs.String())
 	}
 }
