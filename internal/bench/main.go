@@ -2,7 +2,7 @@
 // machine's own limits, and prints a table or JSON; it changes nothing outside
 // a temporary directory and asserts nothing.
 //
-//	go run ./internal/bench [-json] [-dir DIR] [-runs N] [-incidents N]
+//	go run ./internal/bench [-json] [-dir DIR] [-runs N] [-incidents N] [-cpuprofile FILE] [-memprofile FILE]
 package main
 
 import (
@@ -15,6 +15,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"runtime/pprof"
 	"slices"
 	"text/tabwriter"
 	"time"
@@ -50,6 +51,7 @@ type options struct {
 	senders   int
 	seconds   int
 	incidents int
+	memory    string // file for a heap profile after the last start
 }
 
 func run(ctx context.Context, args []string, out, progress io.Writer) error {
@@ -61,8 +63,21 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	fs.IntVar(&o.senders, "senders", 64, "webhook senders at a time")
 	fs.IntVar(&o.seconds, "seconds", 4, "length of a webhook run")
 	fs.IntVar(&o.incidents, "incidents", 100_000, "incidents of the processing and start-up runs")
+	cpu := fs.String("cpuprofile", "", "write a CPU profile of everything to this file")
+	fs.StringVar(&o.memory, "memprofile", "", "write a heap profile of the state after the start to this file")
 	if err := fs.Parse(args); err != nil {
 		return err
+	}
+	if *cpu != "" {
+		f, err := os.Create(*cpu)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		if err := pprof.StartCPUProfile(f); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
 	}
 	base, err := os.MkdirTemp(o.dir, "promptness-bench-")
 	if err != nil {

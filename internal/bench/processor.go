@@ -3,11 +3,13 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/pprof"
 	"sync"
 	"time"
 
@@ -61,6 +63,7 @@ func benchProcessor(ctx context.Context, dir string, o options) (processed, erro
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 
+	var failed error
 	began = time.Now()
 	if st, err = openStore(ctx, filepath.Join(dir, "store")); err != nil {
 		return p, err
@@ -73,10 +76,21 @@ func benchProcessor(ctx context.Context, dir string, o options) (processed, erro
 		p.entriesPerSecond = float64(n) / p.start.Seconds()
 		runtime.GC()
 		runtime.ReadMemStats(&after)
+		if o.memory != "" {
+			failed = writeHeap(o.memory)
+		}
 		p.bytesPerIncident = float64(after.HeapAlloc-before.HeapAlloc) / float64(o.incidents)
 		keep()
 	})
-	return p, err
+	return p, errors.Join(err, failed)
+}
+
+func writeHeap(file string) error {
+	f, err := os.Create(file)
+	if err != nil {
+		return err
+	}
+	return errors.Join(pprof.WriteHeapProfile(f), f.Close())
 }
 
 func fill(ctx context.Context, st *store, o options) error {
