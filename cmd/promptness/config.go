@@ -191,7 +191,7 @@ func read(path string, data []byte) (Config, *conf.Document, error) {
 		return Config{}, nil, err
 	}
 	c := Default()
-	c.Store.Tenant, c.Store.Dir, c.PepperFile, c.People, c.Webhooks = "", "", "", nil, nil
+	c.Store.Tenant, c.Store.Dir, c.PepperFile, c.People, c.Webhooks, c.paths = "", "", "", nil, nil, sourcePaths{}
 	all := []error{doc.Decode(&c)}
 	all = append(all, c.sources(doc))
 	c.fill(doc.Has)
