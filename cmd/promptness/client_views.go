@@ -1,36 +1,21 @@
 package main
 
 import (
-	"encoding/json"
-	"fmt"
 	"io"
-	"strings"
 	"time"
 
-	"github.com/ministryofjustice/incident-promptness/incident"
+	"github.com/ministryofjustice/incident-promptness/report"
 )
 
 // An incidentAnswer is an incident as the server shows it.
 type incidentAnswer struct {
-	incident.IncidentRecord
+	report.Detail
 }
 
 // evidence is the number upon which the incident is decided now.
 func (a *incidentAnswer) evidence() uint64 { return a.Evidence }
 
-// write prints the state that an act left the incident in.
-func (a *incidentAnswer) write(w io.Writer, _ time.Time) error {
-	var b strings.Builder
-	for _, c := range a.Clocks {
-		fmt.Fprintf(&b, "  %s: %s", c.Policy, c.State)
-		if c.Doubt != "" {
-			fmt.Fprintf(&b, " (%s)", c.Doubt)
-		}
-		b.WriteByte('\n')
-	}
-	_, err := io.WriteString(w, b.String())
-	return err
+// write prints the state that an act left the incident in, as a list of one.
+func (a *incidentAnswer) write(w io.Writer, now time.Time) error {
+	return report.WriteIncidents(w, []report.Row{a.Row}, false, now)
 }
-
-// MarshalJSON writes what the server said.
-func (a incidentAnswer) MarshalJSON() ([]byte, error) { return json.Marshal(a.IncidentRecord) }
