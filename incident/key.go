@@ -5,7 +5,9 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
+	"hash"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -89,7 +91,11 @@ type SealedKey struct {
 
 // A Pepper turns values that could name a person into marks. It lives outside
 // the store and its backups; with another pepper nothing joins any more.
-type Pepper struct{ secret []byte }
+type Pepper struct {
+	// macs are keyed and used again: to key one costs more than to use it, and
+	// a signal takes several.
+	macs *sync.Pool
+}
 
 // MinPepper is the least length of a pepper in bytes.
 const MinPepper = 32
@@ -99,17 +105,21 @@ func NewPepper(secret []byte) (Pepper, error) {
 	if len(secret) < MinPepper {
 		return Pepper{}, fmt.Errorf("read pepper: %d bytes, want at least %d", len(secret), MinPepper)
 	}
-	return Pepper{secret: append([]byte(nil), secret...)}, nil
+	secret = append([]byte(nil), secret...)
+	return Pepper{macs: &sync.Pool{New: func() any { return hmac.New(sha256.New, secret) }}}, nil
 }
 
 func (p Pepper) mark(domain string, parts ...string) Mark {
-	h := hmac.New(sha256.New, p.secret)
+	h := p.macs.Get().(hash.Hash)
+	defer p.macs.Put(h)
+	h.Reset()
 	h.Write([]byte(domain))
 	for _, s := range parts {
 		h.Write([]byte{0})
 		h.Write([]byte(s))
 	}
-	return Mark(h.Sum(nil)[:16])
+	var sum [sha256.Size]byte
+	return Mark(h.Sum(sum[:0])[:16])
 }
 
 // Key seals k.

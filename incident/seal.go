@@ -7,8 +7,14 @@ import "time"
 // decides (rules.md section 1). tolerance is how far the source's clock may
 // run ahead of ours.
 func Seal(p Pepper, s Stored, r Reading, i int, tolerance time.Duration) *SignalRecord {
+	return SealPart(p, SealBare(p, s, r.Interpreter), r, i, tolerance)
+}
+
+// SealPart is Seal for whoever has the bare record of the signal already.
+func SealPart(p Pepper, bare *SignalRecord, r Reading, i int, tolerance time.Duration) *SignalRecord {
 	f := r.Parts[i]
-	rec := SealBare(p, s, r.Interpreter)
+	whole := *bare
+	rec := &whole
 	rec.Part = i
 	rec.Opening, rec.Trust, rec.Route = f.Opening, f.Trust, f.Route
 	rec.Observer = p.Observer(f.Observer)

@@ -28,7 +28,7 @@ func NewInput(p incident.Pepper, st incident.Stored, r incident.Reading, toleran
 			in.Quarantine = incident.WhyTooManyParts
 			break
 		}
-		in.Parts = append(in.Parts, incident.Seal(p, st, r, i, tolerance))
+		in.Parts = append(in.Parts, incident.SealPart(p, in.Bare, r, i, tolerance))
 	}
 	return in
 }
