@@ -32,19 +32,22 @@ func (s *State) links(at time.Time, home *inc, r *incident.SignalRecord, m match
 		return
 	}
 	offered := 0
+	org := incident.NewView(home.members, nil).Attributes().Organisation
+	told := isReported(home)
 	for k := len(s.recent) - 1; k >= 0 && offered < maxNearby; k-- {
 		o := s.recent[k].find()
 		if o == home || o.rec.First.Sub(r.Receipt).Abs() > nearby {
 			continue
 		}
-		if why, ok := neighbours(o, home, r); ok && s.suggest(at, home, o, why) {
+		if why, ok := neighbours(o, r, org, told); ok && s.suggest(at, home, o, why) {
 			offered++
 		}
 	}
 }
 
-// neighbours says why o may be the incident that r begins.
-func neighbours(o, home *inc, r *incident.SignalRecord) (incident.LinkWhy, bool) {
+// neighbours says why o may be the incident that r begins, of organisation org
+// and reported or not.
+func neighbours(o *inc, r *incident.SignalRecord, org incident.Organisation, told bool) (incident.LinkWhy, bool) {
 	if r.Channel != incident.ChannelWebhook && !r.Observer.IsZero() {
 		for k := range o.members {
 			if m := &o.members[k]; m.Observer == r.Observer && m.Channel != incident.ChannelWebhook {
@@ -52,8 +55,7 @@ func neighbours(o, home *inc, r *incident.SignalRecord) (incident.LinkWhy, bool)
 			}
 		}
 	}
-	org := incident.NewView(home.members, nil).Attributes().Organisation
-	if o.rec.Attrs.Organisation == org && isReported(o) != isReported(home) {
+	if o.rec.Attrs.Organisation == org && isReported(o) != told {
 		return incident.LinkOrg, true
 	}
 	return "", false
