@@ -75,22 +75,6 @@ func (s *State) Signal(at time.Time, in Input) []incident.Entry {
 	return out
 }
 
-// Size estimates, from above in all but freak cases, how many bytes an entry
-// takes in the record.
-func Size(e *incident.Entry) int {
-	n := 400 + len(e.Text) + 24*len(e.Moved) + 80*len(e.Alerts)
-	if r := e.Signal; r != nil {
-		n += 500 + 60*len(r.Keys) + 240*len(r.Claims)
-	}
-	if r := e.Incident; r != nil {
-		n += 400 + 220*len(r.Times) + 120*len(r.Links) + 100*len(r.Decide) + 60*len(r.Impacts) + 16*len(r.Cuts)
-		for _, c := range r.Clocks {
-			n += 380 + 220*len(c.Bars)
-		}
-	}
-	return n
-}
-
 // part folds what a signal says of one incident.
 func (s *State) part(at time.Time, r *incident.SignalRecord) []incident.Entry {
 	if r.Act != nil {
@@ -325,11 +309,19 @@ func taking(home, other *incident.IncidentRecord) *incident.IncidentRecord {
 		c := &rec.Clocks[k]
 		c.Bars = slices.Clone(c.Bars)
 		for _, b := range oc.Bars {
-			if cur, ok := c.Find(b.Threshold); ok && current(cur) || !current(b) {
+			if !current(b) || b.State == incident.AlertHeld {
+				continue // what nobody was told of yet is decided anew
+			}
+			cur, ok := c.Find(b.Threshold)
+			if ok && cur.State == incident.AlertHeld && b.State != incident.AlertSuperseded {
+				takeHeld(c, b.Threshold) // the other told it
+				continue
+			}
+			if ok && current(cur) {
 				continue
 			}
 			b.State, b.Why, b.Unread = incident.AlertTaken, incident.WhyMerged, nil
-			if cur, ok := c.Find(b.Threshold); ok {
+			if ok {
 				b.G = cur.G + 1
 			}
 			c.Bars = append(c.Bars, b)
@@ -348,6 +340,15 @@ func taking(home, other *incident.IncidentRecord) *incident.IncidentRecord {
 	}
 	rec.Quiet = rec.Quiet && other.Quiet
 	return &rec
+}
+
+// takeHeld marks the held crossing of t as told under another's id.
+func takeHeld(c *incident.Clock, t incident.ThresholdName) {
+	for k := range c.Bars {
+		if b := &c.Bars[k]; b.Threshold == t && b.State == incident.AlertHeld {
+			b.State, b.Why = incident.AlertTaken, incident.WhyMerged
+		}
+	}
 }
 
 // settle judges home after signal r came by entry e, and completes e.
