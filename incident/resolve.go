@@ -209,7 +209,9 @@ func (v *View) byEvidence(m Milestone, stop bool) Time {
 			}
 			g := v.grade(mem, c, stop)
 			if g == gradeVoid {
-				t.addFlags(c.Flags, FlagSkewed)
+				if v.Pending(mem, c) { // until a person has looked
+					t.addFlags(c.Flags, FlagSkewed)
+				}
 				continue
 			}
 			if start && !v.Told.IsZero() && c.Interval.Earliest.After(v.Told) {
@@ -361,6 +363,17 @@ func (v *View) After(n uint64) *View {
 		}
 	}
 	return NewView(later, v.skip)
+}
+
+// Before returns the view of what was recorded before entry n.
+func (v *View) Before(n uint64) *View {
+	var earlier []Member
+	for _, m := range v.members {
+		if m.N < n {
+			earlier = append(earlier, m)
+		}
+	}
+	return NewView(earlier, v.skip)
 }
 
 // Pending reports whether no person has accepted or rejected the claim c of m.

@@ -46,8 +46,15 @@ func (s *State) cross(rec *incident.IncidentRecord, p incident.Policy, c *incide
 	case !c.State.Open():
 		out = s.stopBars(rec, c, prev, at)
 	default:
-		out = append(s.redate(rec, p, c, at), s.newBars(rec, p, c, at, j)...)
+		out = s.redate(rec, p, c, at)
+	}
+	// Only a tick tells: before it every signal stored up to it was folded, so
+	// that nothing is told which the next signal takes back.
+	if j.tick != nil && c.State != incident.Excluded {
 		out = append(out, s.release(rec, c, at, j)...)
+		if c.State.Open() {
+			out = append(out, s.newBars(rec, p, c, at, j)...)
+		}
 	}
 	if len(c.Bars) > maxBars {
 		c.Bars = c.Bars[len(c.Bars)-maxBars:]
@@ -66,8 +73,11 @@ func endBars(rec *incident.IncidentRecord, c *incident.Clock, end func(incident.
 			continue
 		}
 		state, why := end(*b)
+		if state == b.State {
+			continue
+		}
 		if b.State != incident.AlertActive {
-			if b.State != incident.AlertHeld && state != incident.AlertRetracted {
+			if b.State != incident.AlertHeld && why != incident.WhyExcluded && why != incident.WhyRedated {
 				continue // superseded, taken over or quiet: a fact that a stop does not change
 			}
 			state = incident.AlertWithheld
@@ -92,8 +102,8 @@ func (s *State) stopBars(rec *incident.IncidentRecord, c *incident.Clock, prev i
 	})
 	out := endBars(rec, c, func(b incident.Crossing) (incident.AlertState, incident.Why) {
 		if b.Threshold == incident.LateReport {
-			if at.Before(b.At.Add(LateReportShown)) && c.State == incident.Breached {
-				return incident.AlertActive, b.Why
+			if c.State == incident.Breached && (b.State == incident.AlertHeld || at.Before(b.At.Add(LateReportShown))) {
+				return b.State, b.Why
 			}
 			return incident.AlertResolved, incident.WhyStopped
 		}
@@ -102,10 +112,9 @@ func (s *State) stopBars(rec *incident.IncidentRecord, c *incident.Clock, prev i
 		}
 		return incident.AlertResolved, incident.WhyStopped
 	})
-	out = slices.DeleteFunc(out, func(a incident.AlertChange) bool { return a.State == incident.AlertActive })
 	wasOpen := prev.State == "" || prev.State.Open()
 	if c.State == incident.Breached && wasOpen && !told {
-		out = append(out, s.bar(rec, c, incident.LateReport, c.Due(), at, incident.AlertActive, ""))
+		out = append(out, s.bar(rec, c, incident.LateReport, c.Due(), at, incident.AlertHeld, ""))
 	}
 	return out
 }
@@ -159,15 +168,25 @@ func (s *State) newBars(rec *incident.IncidentRecord, p incident.Policy, c *inci
 	for k, t := range due {
 		when := base.Add(t.After)
 		state, why := incident.AlertActive, incident.Why("")
+		var unread []incident.SourceName
+		if t.Name == incident.Deadline {
+			unread = s.behind(j.tick.Read, when)
+		}
 		switch {
-		case s.quiet || rec.Quiet:
-			state, why = incident.AlertQuiet, incident.WhyQuiet
 		case k < len(due)-1 || graver:
-			state, why = incident.AlertSuperseded, incident.WhySuperseded
-		case t.Name == incident.Deadline && at.Before(when.Add(HoldFor)) && s.mustHold(j, when):
-			state = incident.AlertHeld
+			state, why, unread = incident.AlertSuperseded, incident.WhySuperseded, nil
+		case len(unread) > 0 && at.Before(when.Add(HoldFor)):
+			state, unread = incident.AlertHeld, nil
+		case len(unread) > 0:
+			why = incident.WhyWaitedOut
 		}
 		out = append(out, s.bar(rec, c, t.Name, when, at, state, why))
+		b := &c.Bars[len(c.Bars)-1]
+		if b.State == incident.AlertActive {
+			b.Unread = unread
+			// What comes with lesser ones that were late was not told by the timer.
+			b.Late = b.Late || at.Sub(base.Add(due[0].After)) > lateAfter
+		}
 	}
 	return out
 }
@@ -185,17 +204,6 @@ func (s *State) bar(rec *incident.IncidentRecord, c *incident.Clock, t incident.
 	return change(rec, c, b)
 }
 
-// mustHold reports whether a deadline due at when waits: some source that tells
-// of reports, and that we read ourselves, was not read past it. A signal does
-// not know how far the sources were read, so its step holds.
-func (s *State) mustHold(j judging, when time.Time) bool {
-	var read func(incident.SourceName) time.Time
-	if j.tick != nil {
-		read = j.tick.Read
-	}
-	return len(s.behind(read, when)) > 0
-}
-
 // behind names the sources that tell of reports, are read by us, and were not
 // read past when.
 func (s *State) behind(read func(incident.SourceName) time.Time, when time.Time) []incident.SourceName {
@@ -208,15 +216,18 @@ func (s *State) behind(read func(incident.SourceName) time.Time, when time.Time)
 	return names
 }
 
-// release tells what was held, once its sources are read or it waited HoldFor.
+// release tells what was held: a late report at once, a deadline when its
+// sources are read or it waited HoldFor.
 func (s *State) release(rec *incident.IncidentRecord, c *incident.Clock, at time.Time, j judging) []incident.AlertChange {
-	if j.tick == nil {
-		return nil
-	}
 	var out []incident.AlertChange
 	for k := range c.Bars {
 		b := &c.Bars[k]
 		if b.State != incident.AlertHeld {
+			continue
+		}
+		if b.Threshold == incident.LateReport {
+			b.State, b.At = incident.AlertActive, at
+			out = append(out, change(rec, c, *b))
 			continue
 		}
 		unread := s.behind(j.tick.Read, b.Due)

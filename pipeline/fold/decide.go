@@ -19,6 +19,9 @@ func (s *State) decisions(i *inc, v *incident.View, rec, prev *incident.Incident
 		d.clock(i, v, c)
 		if p, ok := s.policy(c); ok {
 			d.newer(v, c, p)
+			if s.asksPersonal(p, c, rec.Attrs) {
+				d.add(incident.Decision{Kind: incident.DecideNotifiable, Policy: c.Policy})
+			}
 		}
 		d.changed(i, c, j)
 	}
@@ -31,6 +34,9 @@ func (s *State) decisions(i *inc, v *incident.View, rec, prev *incident.Incident
 		if hasFlag(t.Flags, incident.FlagInconsistent) {
 			d.add(incident.Decision{Kind: incident.DecideInconsistent})
 		}
+		if hasFlag(t.Flags, incident.FlagSkewed) {
+			d.add(incident.Decision{Kind: incident.DecideSkew})
+		}
 	}
 	d.reports(i, v)
 	slices.SortStableFunc(d.list, func(a, b incident.Decision) int {
@@ -38,6 +44,18 @@ func (s *State) decisions(i *inc, v *incident.View, rec, prev *incident.Incident
 		return slices.Index(kinds, a.Kind) - slices.Index(kinds, b.Kind)
 	})
 	return d.list
+}
+
+// asksPersonal reports whether clock c runs only because it is not known
+// whether personal data are concerned.
+func (s *State) asksPersonal(p incident.Policy, c incident.Clock, a incident.Attributes) bool {
+	f := s.apply[policyVersion{p.ID, p.From}]
+	if f == nil || !c.State.Open() || a.Personal != incident.PersonalUnknown {
+		return false
+	}
+	none := a
+	none.Personal = incident.PersonalNo
+	return f(a) && !f(none)
 }
 
 // maxDecisions bounds the decisions of one incident.

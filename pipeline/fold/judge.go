@@ -209,8 +209,16 @@ func needsSecond(i *inc, v *incident.View, p incident.Policy, c incident.Clock, 
 	if len(pending) == 0 {
 		return false
 	}
+	// What was recorded after a correction is no reason to doubt it: it asks for
+	// a decision of its own (rules.md section 2).
 	without := incident.NewView(i.members, pending)
-	j := incident.Judge(p.Limit.D(), without.Time(p.Start, false), without.Time(p.Stop, true), at)
+	time := func(m incident.Milestone, stop bool) incident.Time {
+		if corr := v.Correction(m); corr != nil && pending[corr.N] {
+			return without.Before(corr.N).Time(m, stop)
+		}
+		return without.Time(m, stop)
+	}
+	j := incident.Judge(p.Limit.D(), time(p.Start, false), time(p.Stop, true), at)
 	return j.State == incident.Overdue || j.State == incident.Breached
 }
 

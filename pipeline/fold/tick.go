@@ -14,7 +14,7 @@ type Tick struct {
 	// it must have been folded (rules.md section 5).
 	At time.Time
 	// Read returns the instant up to which a polled source was read and all
-	// that was read was stored and folded; zero for never.
+	// that was read was stored and folded; zero for never. Nil: none was.
 	Read func(incident.SourceName) time.Time
 }
 
@@ -56,18 +56,31 @@ func (s *State) pass(i *inc, t Tick) (incident.Entry, bool) {
 		s.schedule(i, next)
 		return incident.Entry{}, false
 	}
-	why := incident.WhyDue
+	kind, why := crossed(rec, alerts, t.At)
+	e := s.entry(t.At, kind, why)
+	s.put(i, rec)
+	e.Incident, e.Alerts = rec, alerts
+	return e, true
+}
+
+// crossed says what a tick made of rec: a crossing that was held is told, or
+// time passed a threshold, in time or late.
+func crossed(rec *incident.IncidentRecord, alerts []incident.AlertChange, at time.Time) (incident.Kind, incident.Why) {
+	kind, why := incident.KindCrossed, incident.WhyDue
 	for _, c := range rec.Clocks {
 		for _, b := range c.Bars {
-			if b.Late && b.At.Equal(t.At) {
+			told := slices.ContainsFunc(alerts, func(a incident.AlertChange) bool {
+				return a.State == incident.AlertActive && a.ID == incident.NewAlertID(rec.Ref, c.Policy, b.Threshold, b.G)
+			})
+			switch {
+			case told && b.At.Before(at) && b.Why != "":
+				return incident.KindTold, b.Why
+			case b.Late && b.At.Equal(at):
 				why = incident.WhyDueLate
 			}
 		}
 	}
-	e := s.entry(t.At, incident.KindCrossed, why)
-	s.put(i, rec)
-	e.Incident, e.Alerts = rec, alerts
-	return e, true
+	return kind, why
 }
 
 func sameFlags(a, b *incident.IncidentRecord) bool {
@@ -86,13 +99,9 @@ func (s *State) releaseHeld(t Tick, limit int) []incident.Entry {
 		if len(out) == limit {
 			break
 		}
-		e, changed := s.pass(i, t)
-		if !changed {
-			continue
+		if e, changed := s.pass(i, t); changed {
+			out = append(out, e)
 		}
-		e.Kind = incident.KindTold
-		e.Why = toldWhy(i.rec)
-		out = append(out, e)
 	}
 	return out
 }
@@ -104,17 +113,6 @@ func sortedHeld(held map[*inc]bool) []*inc {
 	}
 	slices.SortFunc(is, byAge)
 	return is
-}
-
-func toldWhy(rec *incident.IncidentRecord) incident.Why {
-	for _, c := range rec.Clocks {
-		for _, b := range c.Bars {
-			if b.Threshold == incident.Deadline && b.State == incident.AlertActive && b.Why != "" {
-				return b.Why
-			}
-		}
-	}
-	return incident.WhyDue
 }
 
 // nextChange returns when time changes rec next: a threshold, the instant from
@@ -132,6 +130,8 @@ func nextChange(rec *incident.IncidentRecord, thresholds func(incident.Clock) []
 	for _, c := range rec.Clocks {
 		for _, b := range c.Bars {
 			switch {
+			case b.State == incident.AlertHeld && b.Threshold == incident.LateReport:
+				add(b.At)
 			case b.State == incident.AlertHeld:
 				add(b.Due.Add(HoldFor))
 			case b.State == incident.AlertActive && b.Threshold == incident.LateReport:

@@ -1,0 +1,694 @@
+package fold_test
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"github.com/ministryofjustice/incident-promptness/incident"
+	"github.com/ministryofjustice/incident-promptness/pipeline/fold"
+)
+
+// TestScenarios folds every row of the contract as the processor would: ticks
+// at each instant at which time changes something, signals up to it first.
+func TestScenarios(t *testing.T) {
+	for _, sc := range readScenarios(t) {
+		t.Run(sc.Row, func(t *testing.T) {
+			w := play(t, &sc, nil, 0, -1)
+			w.check()
+			w.restoresAtEveryPrefix()
+			for k := range sc.Signals {
+				if again := play(t, &sc, nil, 0, k); again.record() != w.record() {
+					t.Errorf("after a restart before signal %d the entries differ\n%s", k, gocmp.Diff(w.record(), again.record()))
+				}
+			}
+			late := play(t, &sc, nil, 50*time.Millisecond, -1)
+			if got, want := late.summary(true), w.summary(true); got != want {
+				t.Errorf("with ticks 50 ms late (-on time +late):\n%s", gocmp.Diff(want, got))
+			}
+			if sc.AnyOrder {
+				want := w.summary(false)
+				permute(len(sc.Signals), func(order []int) {
+					if got := play(t, &sc, order, 0, -1).summary(false); got != want {
+						t.Errorf("arrived in the order %v (-as given +so):\n%s", order, gocmp.Diff(want, got))
+					}
+				})
+			}
+		})
+	}
+}
+
+func permute(n int, f func([]int)) {
+	order := make([]int, n)
+	for k := range order {
+		order[k] = k
+	}
+	var step func(int)
+	step = func(k int) {
+		if k == n {
+			f(order)
+			return
+		}
+		for j := k; j < n; j++ {
+			order[k], order[j] = order[j], order[k]
+			step(k + 1)
+			order[k], order[j] = order[j], order[k]
+		}
+	}
+	step(0)
+}
+
+// everything applies to every incident, and "personal" to those with personal
+// data unless none are concerned.
+func compile(expr string) (fold.Predicate, error) {
+	switch expr {
+	case "personal != 'no'":
+		return func(a incident.Attributes) bool { return a.Personal != incident.PersonalNo }, nil
+	default:
+		return nil, fmt.Errorf("compile %q: not known to these tests", expr)
+	}
+}
+
+func pepper() incident.Pepper {
+	p, err := incident.NewPepper([]byte("a pepper for tests, 32 bytes long"))
+	if err != nil {
+		panic(err)
+	}
+	return p
+}
+
+// A world is the true fold with the signals and the time of a scenario.
+type world struct {
+	t       *testing.T
+	sc      *scenario
+	s       *fold.State
+	late    time.Duration
+	entries []incident.Entry
+	seq     uint64
+	marks   map[string]incident.Mark
+	seen    map[string]uint64 // last entry after a signal was folded
+	log     []string          // changes of alerts
+	then    int               // the next expectation
+	failed  []string
+}
+
+type foldAt struct {
+	at  time.Time
+	row int
+}
+
+// play folds the scenario: the signals in the given order (nil: as they are
+// folded), each tick late by so much, with a restart before the signal restart.
+func play(t *testing.T, sc *scenario, order []int, late time.Duration, restart int) *world {
+	t.Helper()
+	w := &world{t: t, sc: sc, s: fold.New(compile), late: late, marks: map[string]incident.Mark{}, seen: map[string]uint64{}}
+	begin := sc.begin()
+	w.rules(begin, sc.rules(), "")
+	rest := sc.arrivals(order)
+	rulesAt := time.Time{}
+	if sc.NewRules != nil {
+		rulesAt = sc.instant(sc.NewRules.At)
+	}
+	var quiet []time.Time
+	for _, b := range sc.Backfill {
+		quiet = append(quiet, sc.instant(b))
+	}
+	for w.then < len(sc.Then) {
+		until := sc.instant(sc.Then[w.then].At)
+		now, what := until, "expect"
+		if len(rest) > 0 && !rest[0].at.After(now) {
+			now, what = rest[0].at, "signal"
+		}
+		if len(quiet) > 0 && !quiet[0].After(now) {
+			now, what = quiet[0], "backfill"
+		}
+		if !rulesAt.IsZero() && !rulesAt.After(now) {
+			now, what = rulesAt, "rules"
+		}
+		if next, ok := w.wakes(); ok && next.Before(now) {
+			w.tick(next)
+			continue
+		}
+		switch what {
+		case "signal":
+			if rest[0].row == restart {
+				w.restart()
+			}
+			w.fold(now, rest[0].row)
+			rest = rest[1:]
+		case "backfill":
+			code := incident.NoteBackfillBegin
+			if len(quiet)%2 == 1 {
+				code = incident.NoteBackfillEnd
+			}
+			w.entries = append(w.entries, w.s.Note(now, incident.Note{Code: code}))
+			quiet = quiet[1:]
+		case "rules":
+			w.rules(now, &incident.Rules{Policies: sc.NewRules.Policies, Sources: sc.rules().Sources}, sc.NewRules.Refused)
+			rulesAt = time.Time{}
+		default:
+			w.settle(now)
+			if order != nil { // only how it ends must be the same
+				w.then++
+				continue
+			}
+			w.expect(now)
+		}
+	}
+	return w
+}
+
+// begin is the instant before everything.
+func (sc *scenario) begin() time.Time {
+	first := sc.instant(sc.Then[0].At)
+	for _, x := range sc.Signals {
+		if at := sc.instant(x.At); at.Before(first) {
+			first = at
+		}
+	}
+	return first.Add(-time.Hour)
+}
+
+// arrivals says when each signal is folded. In another order than its own each
+// comes as early as it can after the one before.
+func (sc *scenario) arrivals(order []int) []foldAt {
+	var all []foldAt
+	for k, x := range sc.Signals {
+		at := sc.instant(cmp.Or(x.Folded, x.Came, x.At))
+		if len(sc.Down) == 2 {
+			if from, until := sc.instant(sc.Down[0]), sc.instant(sc.Down[1]); !at.Before(from) && at.Before(until) {
+				at = until
+			}
+		}
+		all = append(all, foldAt{at, k})
+	}
+	if order == nil {
+		slices.SortStableFunc(all, func(a, b foldAt) int { return a.at.Compare(b.at) })
+		return all
+	}
+	var last time.Time
+	out := make([]foldAt, 0, len(all))
+	for _, k := range order {
+		if all[k].at.After(last) {
+			last = all[k].at
+		}
+		out = append(out, foldAt{last, k})
+	}
+	return out
+}
+
+func (w *world) down(t time.Time) (until time.Time, is bool) {
+	if len(w.sc.Down) != 2 {
+		return time.Time{}, false
+	}
+	until = w.sc.instant(w.sc.Down[1])
+	return until, !t.Before(w.sc.instant(w.sc.Down[0])) && t.Before(until)
+}
+
+// wakes returns when the processor decides time next: when something is due,
+// and while a deadline is held, when a source is read.
+func (w *world) wakes() (time.Time, bool) {
+	next, ok := w.s.Next()
+	if ok && next.Before(w.s.At()) {
+		next = w.s.At()
+	}
+	if w.s.Holding() {
+		read := w.s.At()
+		for _, polls := range w.sc.Polls {
+			for _, p := range polls {
+				if at := w.sc.instant(p); at.After(w.s.At()) && (read.Equal(w.s.At()) || at.Before(read)) {
+					read = at
+				}
+			}
+		}
+		if read.After(w.s.At()) && (!ok || read.Before(next)) {
+			next, ok = read, true
+		}
+	}
+	next = next.Add(w.late)
+	if until, down := w.down(next); down {
+		next = until
+	}
+	return next, ok
+}
+
+func (w *world) read(at time.Time) func(incident.SourceName) time.Time {
+	return func(n incident.SourceName) time.Time {
+		polls, ok := w.sc.Polls[string(n)]
+		if !ok {
+			return at
+		}
+		var last time.Time
+		for _, p := range polls {
+			if t := w.sc.instant(p); !t.After(at) {
+				last = t
+			}
+		}
+		return last
+	}
+}
+
+func (w *world) tick(at time.Time) {
+	for range 1000 {
+		made := w.s.Tick(fold.Tick{At: at, Read: w.read(at)}, 3)
+		w.take(made)
+		if len(made) < 3 {
+			if next, ok := w.s.Next(); ok && !next.After(at) {
+				w.t.Fatalf("after a tick at %s the next is %s", at, next)
+			}
+			return
+		}
+	}
+	w.t.Fatalf("ticks at %s do not end", at)
+}
+
+// settle decides time up to at: every signal stored up to then is folded.
+func (w *world) settle(at time.Time) {
+	if next, ok := w.s.Next(); w.s.Holding() || ok && !next.After(at) {
+		w.tick(at)
+	}
+}
+
+func (w *world) rules(at time.Time, r *incident.Rules, refused string) {
+	made, err := w.s.SetRules(at, r)
+	switch {
+	case err != nil && (refused == "" || !strings.Contains(err.Error(), refused)):
+		w.t.Fatalf("set rules: %v, want refused for %q", err, refused)
+	case err == nil && refused != "":
+		w.t.Fatalf("set rules: taken, want refused for %q", refused)
+	}
+	w.take(made)
+}
+
+func (w *world) take(made []incident.Entry) {
+	for _, e := range made {
+		w.entries = append(w.entries, e)
+		for _, a := range e.Alerts {
+			w.log = append(w.log, w.line(e, a))
+		}
+	}
+}
+
+// line writes a change of an alert as the expectations do.
+func (w *world) line(e incident.Entry, a incident.AlertChange) string {
+	ref, id, threshold, g, err := incident.ParseAlertID(a.ID)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	s := fmt.Sprintf("%s %s %s/%d %s", w.sc.clockTime(e.At), w.begunBy(ref), threshold, g, a.State)
+	if id != "pol-imp-002" {
+		s = fmt.Sprintf("%s %s %s %s/%d %s", w.sc.clockTime(e.At), w.begunBy(ref), id, threshold, g, a.State)
+	}
+	if a.Why != "" {
+		s += fmt.Sprintf(" (%s)", a.Why)
+	}
+	for _, c := range e.Incident.Clocks {
+		for _, b := range c.Bars {
+			if incident.NewAlertID(e.Incident.Ref, c.Policy, b.Threshold, b.G) != a.ID || b.State != incident.AlertActive {
+				continue
+			}
+			if b.Late {
+				s += " late"
+			}
+			if len(b.Unread) > 0 {
+				s += fmt.Sprintf(" unread %v", b.Unread)
+			}
+		}
+	}
+	return s
+}
+
+// begunBy names the signal that began an incident.
+func (w *world) begunBy(ref incident.Ref) string {
+	for _, e := range w.entries {
+		if e.Incident != nil && e.Incident.Ref == ref && e.Signal != nil && e.Kind == incident.KindOpened {
+			return w.name(e.Signal.Mark)
+		}
+		if e.Incident != nil && e.Incident.Ref == ref && e.Kind == incident.KindSplit {
+			return "part"
+		}
+	}
+	return string(ref)
+}
+
+func (w *world) name(m incident.Mark) string {
+	for name, mark := range w.marks {
+		if mark == m {
+			return name
+		}
+	}
+	return m.String()
+}
+
+// of returns the oldest incident that holds the signal of this name.
+func (w *world) of(name string) incident.Ref {
+	for _, ref := range w.s.Refs() {
+		for _, m := range w.s.Members(ref) {
+			if m.Mark == w.marks[name] {
+				return ref
+			}
+		}
+	}
+	w.t.Fatalf("%s: no incident holds signal %q", w.sc.Row, name)
+	return ""
+}
+
+func (w *world) entryOf(ref incident.Ref, name string) uint64 {
+	for _, m := range w.s.Members(ref) {
+		if m.Mark == w.marks[name] {
+			return m.N
+		}
+	}
+	w.t.Fatalf("%s: %s holds no signal %q", w.sc.Row, ref, name)
+	return 0
+}
+
+func (w *world) fold(at time.Time, k int) {
+	row := w.sc.Signals[k]
+	raw := row.Name
+	if row.Again != "" {
+		raw = row.Again
+	}
+	rule, ok := w.sc.rulesOf(row.Source)
+	if !ok {
+		w.t.Fatalf("signal %q: no source %q", row.Name, row.Source)
+	}
+	w.seq++
+	st := incident.Stored{
+		Signal: incident.Signal{
+			ID: incident.NewSignalID(rule.Name, []byte(raw)), Source: rule.Name, Channel: rule.Channel,
+			Received: w.sc.instant(cmp.Or(row.Came, row.At)),
+		},
+		Pos: incident.Pos{Seq: w.seq}, Commit: sha256.Sum256([]byte(raw)),
+	}
+	if row.Again == "" {
+		w.marks[row.Name] = pepper().Signal(st.ID)
+	}
+	f := w.facts(row, rule)
+	made := w.s.Signal(at, fold.NewInput(pepper(), st, incident.Reading{Interpreter: "scenario/1", Parts: []incident.Facts{f}}, rule.Skew()))
+	w.take(made)
+	w.seen[row.Name] = w.s.N()
+	var refused incident.Why
+	if made[0].Kind == incident.KindRefused {
+		refused = made[0].Why
+	}
+	if string(refused) != row.Refused {
+		w.fail("signal %q: refused for %q, want %q", row.Name, refused, row.Refused)
+	}
+	if repeat := made[0].Kind == incident.KindRepeated; repeat != (row.Again != "") {
+		w.fail("signal %q: is a repeat: %v", row.Name, repeat)
+	}
+}
+
+func (sc *scenario) rulesOf(name string) (incident.SourceRule, bool) {
+	for _, r := range sc.rules().Sources {
+		if string(r.Name) == name {
+			return r, true
+		}
+	}
+	return incident.SourceRule{}, false
+}
+
+func (w *world) facts(row signalRow, rule incident.SourceRule) incident.Facts {
+	trust := map[incident.Channel]incident.Trust{
+		incident.ChannelWebhook: incident.Authenticated, incident.ChannelEmail: incident.Aligned,
+		incident.ChannelSlack: incident.Authenticated, incident.ChannelManual: incident.Authenticated,
+	}[rule.Channel]
+	f := incident.Facts{
+		Opening: incident.Opening(cmp.Or(row.Opening, string(incident.Opens))), Trust: incident.Trust(cmp.Or(row.Trust, string(trust))),
+		Observer: cmp.Or(row.Observer, row.Source), Receipt: w.sc.instant(row.At), Route: incident.RoutePerson, Attrs: row.Attrs,
+	}
+	for _, k := range row.Keys {
+		kind, value, _ := strings.Cut(k, " ")
+		weak := kind == "weak"
+		if weak {
+			kind, value, _ = strings.Cut(value, " ")
+		}
+		if kind == "own" {
+			f.Keys = append(f.Keys, incident.Key{Kind: incident.KeyOwn, Value: string(w.of(value)), Weak: weak})
+			continue
+		}
+		f.Keys = append(f.Keys, incident.Key{Kind: incident.KeyKind(kind), Value: value, Weak: weak})
+	}
+	if m := rule.At(f.Receipt).Milestone(); m != "" && !row.NoReport {
+		f.Claims = append(f.Claims, incident.Claim{Milestone: m, Interval: incident.At(f.Receipt), Basis: incident.Recorded, Observer: row.Source, Receiver: true})
+	}
+	for _, c := range row.Claims {
+		basis := incident.Stated
+		if rule.Channel == incident.ChannelWebhook {
+			basis = incident.Recorded
+		}
+		f.Claims = append(f.Claims, incident.Claim{
+			Milestone: incident.Milestone(c.Of), Interval: w.sc.interval(c.When), Basis: incident.Basis(cmp.Or(string(c.Basis), string(basis))),
+			Observer: cmp.Or(c.Observer, f.Observer), Receiver: c.Receiver, Flags: c.Flags, Void: c.Void,
+		})
+	}
+	if row.Act != nil {
+		f.Observer, f.Opening = row.Act.By, incident.JoinsOnly
+		if row.Act.Kind == incident.ActReport && row.Act.On == "" {
+			f.Opening = incident.Opens
+		}
+		f.Act = w.act(row.Act)
+	}
+	return f
+}
+
+func (w *world) act(a *actRow) *incident.Act {
+	act := &incident.Act{
+		Kind: a.Kind, Author: a.By, Role: cmp.Or(a.Role, incident.RoleManager), Upon: w.s.N(), Milestone: a.Of,
+		Reason: a.Reason, Disposition: a.Disposition, Impact: a.Impact, Personal: a.Personal, Policy: a.Policy, Off: a.Off,
+	}
+	if a.On != "" {
+		act.Ref = w.of(a.On)
+	}
+	if a.Other != "" {
+		act.Other = w.of(a.Other)
+	}
+	if a.Signal != "" {
+		act.Signal = w.entryOf(act.Ref, a.Signal)
+	}
+	if a.Seen != "" {
+		act.Upon = w.seen[a.Seen]
+	}
+	if a.When != "" {
+		act.Interval = w.sc.interval(a.When)
+	}
+	return act
+}
+
+// restart begins anew from the record.
+func (w *world) restart() { w.s = restored(w.t, w.entries) }
+
+func restored(t *testing.T, entries []incident.Entry) *fold.State {
+	t.Helper()
+	s := fold.New(compile)
+	for _, e := range entries {
+		// What is read back has gone through the record's own text.
+		text, err := json.Marshal(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var back incident.Entry
+		if err := json.Unmarshal(text, &back); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Restore(back); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return s
+}
+
+func (w *world) restoresAtEveryPrefix() {
+	w.t.Helper()
+	if got, want := restored(w.t, w.entries).Dump(), w.s.Dump(); got != want {
+		w.t.Errorf("restored from its entries, the state differs (-state +restored):\n%s", gocmp.Diff(want, got))
+	}
+}
+
+func (w *world) fail(format string, args ...any) {
+	w.failed = append(w.failed, fmt.Sprintf(format, args...))
+}
+
+func (w *world) check() {
+	w.t.Helper()
+	for _, f := range w.failed {
+		w.t.Error(f)
+	}
+	ids := map[string]bool{}
+	for _, e := range w.entries {
+		if e.Incident == nil {
+			continue
+		}
+		for _, a := range e.Alerts {
+			key := string(a.ID) + " " + string(a.State)
+			if ids[key] {
+				w.t.Errorf("entry %d: alert %s came to state %s twice", e.N, a.ID, a.State)
+			}
+			ids[key] = true
+		}
+	}
+}
+
+// record is all entries, as text.
+func (w *world) record() string {
+	var b strings.Builder
+	for _, e := range w.entries {
+		text, err := json.Marshal(e)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		b.Write(text)
+		b.WriteString("\n")
+	}
+	return b.String()
+}
+
+// summary is what order must not change: the parts, the times, the verdicts;
+// and with alerts, how each crossing stands.
+func (w *world) summary(alerts bool) string {
+	var lines []string
+	for _, ref := range w.s.Refs() {
+		rec := w.s.Record(ref)
+		var names []string
+		for _, m := range w.s.Members(ref) {
+			names = append(names, w.name(m.Mark))
+		}
+		slices.Sort(names)
+		line := strings.Join(slices.Compact(names), " ") + "\n"
+		for _, t := range rec.Times {
+			line += fmt.Sprintf("  %s %s weak=%v %v\n", t.Milestone, t.Interval, t.Weak, t.Flags)
+		}
+		for _, c := range rec.Clocks {
+			line += fmt.Sprintf("  %s %s %s %s %s %s %v would=%q\n", c.Policy, c.State, c.Doubt, c.Version, c.Shortest, c.Longest, c.Flags, c.Would)
+			if !alerts {
+				continue
+			}
+			for _, b := range c.Bars {
+				line += fmt.Sprintf("    %s/%d %s %s\n", b.Threshold, b.G, b.State, b.Due)
+			}
+		}
+		lines = append(lines, line)
+	}
+	slices.Sort(lines)
+	return strings.Join(lines, "")
+}
+
+// expect compares the state with the next expectation, for the order as given.
+func (w *world) expect(at time.Time) {
+	x := w.sc.Then[w.then]
+	w.then++
+	when := w.sc.clockTime(at)
+	if x.Alerts != nil || len(w.log) > 0 {
+		if d := gocmp.Diff(append([]string{}, x.Alerts...), append([]string{}, w.log...)); d != "" {
+			w.fail("at %s, alerts (-want +got):\n%s", when, d)
+		}
+	}
+	w.log = nil
+	for _, row := range x.Incidents {
+		w.expectIncident(when, row)
+	}
+}
+
+func (w *world) expectIncident(when string, row incidentRow) {
+	ref := w.of(row.Of)
+	rec := w.s.Record(ref)
+	var with []string
+	for _, m := range w.s.Members(ref) {
+		if name := w.name(m.Mark); name != row.Of && !w.isAct(name) {
+			with = append(with, name)
+		}
+	}
+	w.same(when, row.Of, "with", sorted(row.With), sorted(with))
+	if row.Status != "" {
+		w.same(when, row.Of, "status", row.Status, rec.Open)
+	}
+	for _, m := range slices.Sorted(maps.Keys(row.Times)) {
+		var got incident.Interval
+		for _, t := range rec.Times {
+			if t.Milestone == m {
+				got = t.Interval
+			}
+		}
+		w.same(when, row.Of, string(m), w.sc.interval(row.Times[m]).String(), got.String())
+	}
+	for _, id := range slices.Sorted(maps.Keys(row.Clocks)) {
+		w.expectClock(when, row.Of, rec, id, row.Clocks[id])
+	}
+	if row.Month != "" {
+		var got incident.Month
+		for _, c := range rec.Clocks {
+			if c.Policy == "pol-imp-002" {
+				got = incident.MonthOf(c.Start.Latest)
+			}
+		}
+		w.same(when, row.Of, "month", row.Month, got)
+	}
+	var decide []string
+	for _, d := range rec.Decide {
+		decide = append(decide, string(d.Kind))
+	}
+	w.same(when, row.Of, "decide", sorted(row.Decide), sorted(decide))
+	var links []string
+	for _, l := range rec.Links {
+		links = append(links, fmt.Sprintf("%s %s %s", w.begunBy(l.To), l.Why, l.State))
+	}
+	w.same(when, row.Of, "links", sorted(row.Links), sorted(links))
+}
+
+func (w *world) isAct(name string) bool {
+	return slices.ContainsFunc(w.sc.Signals, func(r signalRow) bool { return r.Name == name && r.Act != nil })
+}
+
+func sorted(s []string) []string {
+	s = slices.Clone(s)
+	slices.Sort(s)
+	return append([]string{}, s...)
+}
+
+func (w *world) expectClock(when, of string, rec *incident.IncidentRecord, id incident.PolicyID, row clockRow) {
+	var c incident.Clock
+	for _, x := range rec.Clocks {
+		if x.Policy == id {
+			c = x
+		}
+	}
+	w.same(when, of, string(id)+" state", row.State, c.State)
+	w.same(when, of, string(id)+" doubt", row.Doubt, c.Doubt)
+	w.same(when, of, string(id)+" would", row.Would, c.Would)
+	flags := slices.Clone(c.Flags)
+	w.same(when, of, string(id)+" flags", append([]incident.Flag{}, row.Flags...), append([]incident.Flag{}, flags...))
+	if row.Version != "" {
+		w.same(when, of, string(id)+" version", row.Version, c.Version)
+	}
+	if row.Due != "" {
+		w.same(when, of, string(id)+" due", w.sc.instant(row.Due), c.Due())
+	}
+	if row.Certain != "" {
+		w.same(when, of, string(id)+" certain", w.sc.instant(row.Certain), c.Certain())
+	}
+	for what, d := range map[string][2]string{"shortest": {row.Shortest, c.Shortest.String()}, "longest": {row.Longest, c.Longest.String()}} {
+		if d[0] == "" {
+			continue
+		}
+		want, err := time.ParseDuration(d[0])
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		w.same(when, of, string(id)+" "+what, want.String(), d[1])
+	}
+}
+
+func (w *world) same(when, of, what string, want, got any) {
+	if d := gocmp.Diff(want, got); d != "" {
+		w.fail("at %s, incident of %s, %s (-want +got):\n%s", when, of, what, d)
+	}
+}
