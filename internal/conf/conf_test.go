@@ -287,6 +287,18 @@ func TestASecretFile(t *testing.T) {
 	}
 }
 
+func TestAFileThatRepeatsItselfIsRefused(t *testing.T) {
+	// Each alias is nine of the one before: 9^12 values in a kilobyte.
+	var b strings.Builder
+	b.WriteString("inner: &a0 {tags: [x, x, x, x, x, x, x, x, x]}\n")
+	for i := range 12 {
+		fmt.Fprintf(&b, "k%d: &a%d [%s]\n", i, i+1, strings.TrimSuffix(strings.Repeat(fmt.Sprintf("*a%d, ", i), 9), ", "))
+	}
+	if _, err := decode(b.String()); err == nil {
+		t.Error("Decode takes it")
+	}
+}
+
 func FuzzDecode(f *testing.F) {
 	for _, s := range []string{
 		"", "a: 1", "limit: 60m\nlist:\n  - name: x\n", "a: &x [*x]", "<<: {count: 1}", "inner: &i {name: a}\nlist: [*i, *i]",
