@@ -88,11 +88,11 @@ func (a *Attributes) apply(act *Act) {
 	}
 }
 
-// Opened reports whether a signal or a person opened the incident; otherwise it
-// is a candidate.
+// Opened reports whether a signal or a person opened the incident, or a report
+// was entered by hand; otherwise it is a candidate.
 func (v *View) Opened() bool {
 	return slices.ContainsFunc(v.members, func(m Member) bool {
-		return v.counts(&m) && (m.Opening == Opens || m.Act != nil && m.Act.Kind == ActOpen)
+		return v.counts(&m) && (m.Opening == Opens || m.Act != nil && (m.Act.Kind == ActOpen || m.Act.Kind == ActReport))
 	})
 }
 

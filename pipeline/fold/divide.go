@@ -145,17 +145,39 @@ func (g *graph) begun(ref incident.Ref) (int, bool) {
 	return k, ok
 }
 
+// named returns the member that stands for the incident ref: the one that began
+// it or, where that one is detached, the oldest that names the incident. Who
+// writes our reference means that incident, whatever signal began it.
+func (g *graph) named(ref incident.Ref, isOff func(int) bool) (int, bool) {
+	if ref == "" {
+		return 0, false
+	}
+	if k, ok := g.begun(ref); ok && !isOff(k) {
+		return k, true
+	}
+	for k := range g.members {
+		m := &g.members[k]
+		names := m.Act != nil && m.Act.Ref == ref || slices.ContainsFunc(m.Keys, func(key incident.SealedKey) bool {
+			return key.Kind == incident.KeyOwn && !key.Weak && key.Ref == ref
+		})
+		if names && !isOff(k) {
+			return k, true
+		}
+	}
+	return 0, false
+}
+
 // connect joins member k with the earlier ones with which a strong key, our own
 // reference or a person's link connects it.
 func (g *graph) connect(v *incident.View, k int, isOff func(int) bool) {
 	m := &g.members[k]
 	withdrawn := !v.Counts(m)
 	if a := m.Act; a != nil && !withdrawn {
-		one, ok := g.begun(a.Ref)
-		if ok && !isOff(one) {
+		one, ok := g.named(a.Ref, isOff)
+		if ok {
 			g.union(k, one)
 		}
-		if two, ok2 := g.begun(a.Other); a.Kind == incident.ActLink && ok && ok2 && !isOff(one) && !isOff(two) {
+		if two, ok2 := g.named(a.Other, isOff); a.Kind == incident.ActLink && ok && ok2 {
 			g.union(one, two)
 		}
 	}
@@ -167,7 +189,7 @@ func (g *graph) connect(v *incident.View, k int, isOff func(int) bool) {
 			continue
 		}
 		if key.Kind == incident.KeyOwn {
-			if one, ok := g.begun(key.Ref); ok && !isOff(one) {
+			if one, ok := g.named(key.Ref, isOff); ok {
 				g.union(k, one)
 			}
 			continue
