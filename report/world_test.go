@@ -91,6 +91,9 @@ func (w *world) deliver(at time.Time, source incident.SourceName, r incident.Rea
 	}
 	es := w.s.Signal(at, fold.NewInput(w.pepper, st, r, incident.DefaultTolerance))
 	w.entries = append(w.entries, es...)
+	if next, ok := w.s.Next(); ok && !next.After(at) { // as the processor does
+		w.tick(at)
+	}
 	return es
 }
 
