@@ -12,7 +12,9 @@ import (
 func (s *State) decisions(i *inc, v *incident.View, rec, prev *incident.IncidentRecord, at time.Time, j judging) []incident.Decision {
 	d := decider{prev: prev, at: at}
 	if rec.Open == incident.StatusCandidate {
-		d.add(incident.Decision{Kind: incident.DecideCandidate})
+		if x := rec.Attrs.Disposition; x != incident.FalsePositive && x != incident.NearMiss { // a person has looked
+			d.add(incident.Decision{Kind: incident.DecideCandidate})
+		}
 		return d.list
 	}
 	for _, c := range rec.Clocks {

@@ -147,6 +147,9 @@ func (s *State) claimed(m match) (orphans []*inc, hanging []leaf) {
 func (s *State) hang(at time.Time, home *inc, leaves []leaf) []incident.Entry {
 	var out []incident.Entry
 	for _, l := range leaves {
+		if len(out) == maxHanging {
+			break
+		}
 		if hasSignal(home, l.rec) {
 			continue
 		}
@@ -235,11 +238,21 @@ func hasSignal(i *inc, r *incident.SignalRecord) bool {
 	return slices.ContainsFunc(i.members, func(m incident.Member) bool { return m.Mark == r.Mark && m.Part == r.Part })
 }
 
+const (
+	// maxMerged bounds how many incidents one signal makes one: the entries of a
+	// signal must fit into one message of the record. With the others a link is
+	// offered.
+	maxMerged = 8
+	// maxHanging bounds how many unauthenticated signals hang on an incident by
+	// one trusted signal, for the same reason.
+	maxHanging = 64
+)
+
 // uncut drops from the matched incidents those that a person cut from an older
 // one among them: a signal that would bridge a cut joins the older.
 func (s *State) uncut(found []*inc) (into, barred []*inc) {
 	for _, i := range found {
-		if slices.ContainsFunc(into, func(o *inc) bool { return cut(i, o) }) {
+		if len(into) == maxMerged || slices.ContainsFunc(into, func(o *inc) bool { return cut(i, o) }) {
 			barred = append(barred, i)
 			continue
 		}
