@@ -132,7 +132,7 @@ func (e *ShortError) Error() string {
 
 // Hint says what to do.
 func (e *ShortError) Hint() string {
-	return "the end of the stream is lost, or this is an older copy of the store: keep a copy of the directory, restore the newer one, or accept the loss with promptness repair"
+	return "the end of the stream is lost, or this is an older copy of the store: keep a copy of the directory, and restore the newer one"
 }
 
 // A DamagedError reports a message that is there but is not what was stored.
