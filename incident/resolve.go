@@ -306,7 +306,7 @@ func (t *Time) combine(claims []weighed) {
 			t.Interval, t.Basis, t.By = c.Interval, c.Basis, [2]uint64{c.n, c.n}
 		} else {
 			earlier := before(c.Interval.Earliest, t.Interval.Earliest)
-			if earlier || c.Interval.Earliest.Equal(t.Interval.Earliest) && c.n < t.By[0] {
+			if earlier || c.Interval.Earliest.Equal(t.Interval.Earliest) && better(c, t) {
 				t.Basis, t.By[0] = c.Basis, c.n
 			}
 			if after(t.Interval.Latest, c.Interval.Latest) || c.Interval.Latest.Equal(t.Interval.Latest) && c.n < t.By[1] {
@@ -316,6 +316,15 @@ func (t *Time) combine(claims []weighed) {
 		}
 		t.addFlags(c.Flags, FlagHourTwice, FlagHourMissing, FlagClipped, FlagDateOnly, FlagAbout, FlagFarPast)
 	}
+}
+
+// better reports whether c rather than the claim that t has is named as what
+// gives Earliest: the stronger basis, whatever came first; then the older.
+func better(c weighed, t *Time) bool {
+	if a, b := slices.Index(Bases(), c.Basis), slices.Index(Bases(), t.Basis); a != b {
+		return a < b
+	}
+	return c.n < t.By[0]
 }
 
 // perObserver intersects the stated claims of each observer; where they do not
@@ -333,6 +342,7 @@ func (t *Time) perObserver(claims []weighed) []weighed {
 		}
 		done[c.observer] = true
 		all, first, meet := c, c, true
+		all.Flags = slices.Clone(c.Flags)
 		for _, o := range claims[i+1:] {
 			if o.Basis != Stated || o.observer != c.observer {
 				continue
@@ -340,9 +350,13 @@ func (t *Time) perObserver(claims []weighed) []weighed {
 			var ok bool
 			all.Interval, ok = all.Interval.Meet(o.Interval)
 			meet = meet && ok
-			if before(o.Interval.Earliest, first.Interval.Earliest) ||
-				o.Interval.Earliest.Equal(first.Interval.Earliest) && after(first.Interval.Latest, o.Interval.Latest) {
+			all.Flags = append(all.Flags, o.Flags...)
+			same := o.Interval.Earliest.Equal(first.Interval.Earliest)
+			switch {
+			case before(o.Interval.Earliest, first.Interval.Earliest) || same && after(first.Interval.Latest, o.Interval.Latest):
 				first = o
+			case same && o.Interval.Latest.Equal(first.Interval.Latest):
+				first.Flags = append(slices.Clone(first.Flags), o.Flags...)
 			}
 		}
 		if !meet {

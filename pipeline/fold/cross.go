@@ -56,10 +56,22 @@ func (s *State) cross(rec *incident.IncidentRecord, p incident.Policy, c *incide
 			out = append(out, s.newBars(rec, p, c, at, j)...)
 		}
 	}
-	if len(c.Bars) > maxBars {
-		c.Bars = c.Bars[len(c.Bars)-maxBars:]
-	}
+	c.Bars = bounded(c.Bars)
 	return out
+}
+
+// bounded drops the oldest crossings beyond maxBars, but never the last of a
+// threshold: its number is needed so that no alert is made twice.
+func bounded(bars []incident.Crossing) []incident.Crossing {
+	for k := 0; k < len(bars) && len(bars) > maxBars; {
+		later := slices.ContainsFunc(bars[k+1:], func(b incident.Crossing) bool { return b.Threshold == bars[k].Threshold })
+		if later && !current(bars[k]) {
+			bars = slices.Delete(bars, k, k+1)
+		} else {
+			k++
+		}
+	}
+	return bars
 }
 
 // endBars ends every crossing that stands, by what end says of an active one; a

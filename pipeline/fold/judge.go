@@ -51,6 +51,13 @@ func (s *State) judge(i *inc, at time.Time, j judging, n uint64) (*incident.Inci
 				alerts = append(alerts, changes...)
 			}
 		}
+	} else {
+		// It was opened and is a candidate again: its clocks keep what was
+		// crossed, so that no alert is made twice.
+		for _, c := range prev.Clocks {
+			alerts = append(alerts, lapse(rec, &c, incident.WhyExcluded)...)
+			rec.Clocks = append(rec.Clocks, c)
+		}
 	}
 	rec.Decide = s.decisions(i, v, rec, prev, at, j)
 	return rec, alerts
@@ -142,11 +149,7 @@ func (s *State) clock(i *inc, v *incident.View, rec *incident.IncidentRecord, id
 			return incident.Clock{}, nil, false
 		}
 		// Its start moved to a day on which nothing is in force.
-		prev.Bars = slices.Clone(prev.Bars)
-		changes := endBars(rec, &prev, func(incident.Crossing) (incident.AlertState, incident.Why) {
-			return incident.AlertRetracted, incident.WhyRedated
-		})
-		prev.Would, prev.State, prev.Doubt = prev.State, incident.Excluded, ""
+		changes := lapse(rec, &prev, incident.WhyRedated)
 		return prev, changes, true
 	}
 	stop := v.Time(p.Stop, true)
@@ -174,6 +177,17 @@ func (s *State) clock(i *inc, v *incident.View, rec *incident.IncidentRecord, id
 	}
 	changes := s.cross(rec, p, &c, prev, at, j)
 	return c, changes, true
+}
+
+// lapse excludes a clock that is not judged any more and ends its alerts.
+func lapse(rec *incident.IncidentRecord, c *incident.Clock, why incident.Why) []incident.AlertChange {
+	changes := endBars(rec, c, func(incident.Crossing) (incident.AlertState, incident.Why) {
+		return incident.AlertRetracted, why
+	})
+	if c.State != incident.Excluded {
+		c.Would, c.State, c.Doubt = c.State, incident.Excluded, ""
+	}
+	return changes
 }
 
 // version finds the version of policy id that judges the incident: the one in
