@@ -67,7 +67,7 @@ func TestKilledUnderLoadTwentyTimesNothingAcknowledgedIsMissing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := incident.NewPepper(pepper)
+	p, err := incident.NewPepper(bytes.TrimSpace(pepper))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -51,6 +51,18 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger, h hooks) (err erro
 	defer func() { err = errors.Join(err, undo.all()) }()
 	reg := prometheus.NewRegistry()
 
+	// The addresses first: who is told tokens must not hear of a busy port next.
+	public, err := listen(cfg.Listen.Webhooks)
+	if err != nil {
+		return err
+	}
+	undo.add("webhook listener", public.close)
+	private, err := listen(cfg.Listen.Admin)
+	if err != nil {
+		return err
+	}
+	undo.add("admin listener", private.close)
+
 	// The store, and by which pepper its record was made.
 	made, err := makeSecrets(cfg.FirstStart())
 	if err != nil {
@@ -153,24 +165,16 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger, h hooks) (err erro
 	undo.add("record", rec.Close)
 	desk.Live()
 
-	// What can be reached.
+	// What is shown of it.
 	facts := &facts{proc: proc, rec: rec, boxes: boxes, in: in, rules: rules, shown: shown, srv: srv, started: time.Now()}
 	if err := register(reg, book, facts); err != nil {
 		return err
 	}
-	public, err := listen(cfg.Listen.Webhooks, webhookRoutes(hook))
-	if err != nil {
-		return err
-	}
-	undo.add("webhook listener", public.close)
-	private, err := listen(cfg.Listen.Admin, adminRoutes(admin{
+	public.handle(webhookRoutes(hook))
+	private.handle(adminRoutes(admin{
 		book: book, facts: facts, people: people, acts: manual.New(in, acts, people, log),
 		rec: rec, store: store, checkpoint: cfg.CheckpointFile(), reg: reg, log: log,
 	}))
-	if err != nil {
-		return err
-	}
-	undo.add("admin listener", private.close)
 
 	// Everything runs until ctx ends or one part cannot go on.
 	g, ctx := errgroup.WithContext(ctx)
@@ -189,6 +193,10 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger, h hooks) (err erro
 	if h.ready != nil {
 		h.ready(addresses{webhooks: public.url(), admin: private.url()})
 	}
+	n, _ := rec.Head()
+	log.Info("running", "entries", n, "webhooks", public.url(), "admin", private.url())
+	<-ctx.Done()
+	log.Info("stopping")
 	return g.Wait()
 }
 

@@ -26,19 +26,23 @@ const (
 	maxHeader      = 64 << 10
 )
 
-func listen(addr string, h http.Handler) (*listener, error) {
+// listen takes the address; nothing is answered before serve.
+func listen(addr string) (*listener, error) {
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
 		return nil, say.WithHint(fmt.Errorf("listen on %s: %w", addr, err),
 			"another program, or another promptness, may use the port; see listen in the configuration")
 	}
 	return &listener{l: l, srv: &http.Server{
-		Handler: h, ReadHeaderTimeout: headerPatience, ReadTimeout: bodyPatience, WriteTimeout: bodyPatience,
+		ReadHeaderTimeout: headerPatience, ReadTimeout: bodyPatience, WriteTimeout: bodyPatience,
 		IdleTimeout: idlePatience, MaxHeaderBytes: maxHeader,
 	}}, nil
 }
 
 func (l *listener) url() string { return "http://" + l.l.Addr().String() }
+
+// handle says what serve answers with.
+func (l *listener) handle(h http.Handler) { l.srv.Handler = h }
 
 // serve answers until ctx ends, then lets the requests in hand finish: a sender
 // that was told nothing sends again.

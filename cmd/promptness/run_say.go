@@ -23,9 +23,9 @@ func tellFirstStart(out io.Writer, cfg Config, files []string) {
 		if name == ownNumber {
 			what = "person"
 		}
-		fmt.Fprintf(out, "  token of the %s %s: %s\n", what, name, strings.TrimSpace(string(token)))
+		fmt.Fprintf(out, "  token of the %s %s:\n    %s\n", what, name, strings.TrimSpace(string(token)))
 	}
-	fmt.Fprintf(out, "keep a copy of %s outside this machine: without it nothing joins any more\n\n", cfg.PepperFile)
+	fmt.Fprintf(out, "keep a copy of the pepper outside this machine: without it nothing joins\nany more: %s\n\n", cfg.PepperFile)
 }
 
 // tellReady prints where the program can be reached and what to try.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/ministryofjustice/incident-promptness/incident"
 	"github.com/ministryofjustice/incident-promptness/ingest"
+	"github.com/ministryofjustice/incident-promptness/internal/conf"
 	"github.com/ministryofjustice/incident-promptness/internal/say"
 )
 
@@ -82,12 +83,12 @@ func loadPepper(ctx context.Context, path string, positions ingest.Positions) (i
 			return incident.Pepper{}, err
 		}
 	}
-	secret, err := os.ReadFile(path)
+	secret, err := conf.ReadSecret(path)
 	if err != nil {
 		return incident.Pepper{}, say.WithHint(fmt.Errorf("read pepper: %w", err),
 			"put back the pepper file of this store from where you keep it; without it known signals and new ones never join")
 	}
-	pepper, err := incident.NewPepper(secret)
+	pepper, err := incident.NewPepper([]byte(secret.Reveal()))
 	if err != nil {
 		return incident.Pepper{}, fmt.Errorf("%w in %s", err, path)
 	}
