@@ -93,7 +93,10 @@ func (s *screen) final(r DemoResult) {
 		}
 	}
 	fmt.Fprintf(s.out, "\n%d signals sent: %d stored (%d quarantined), %d known already\n", r.Signals.Sent, r.Signals.Stored, r.Signals.Quarantined, r.Signals.Duplicate)
-	fmt.Fprintf(s.out, "%d incidents: %s\n", len(r.Incidents), strings.Join(parts, ", "))
+	fmt.Fprintf(s.out, "%d incidents: %s\n", len(r.Incidents), strings.Join(parts[:min(4, len(parts))], ", "))
+	if len(parts) > 4 {
+		fmt.Fprintf(s.out, "  %s\n", strings.Join(parts[4:], ", "))
+	}
 	fmt.Fprintf(s.out, "%d alerts told; %d entries in the record, verified\n", len(r.Alerts), r.Ledger.Entries)
 }
 
