@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-
 	"github.com/ministryofjustice/incident-promptness/incident"
 	"github.com/ministryofjustice/incident-promptness/pipeline/fold"
 )
@@ -123,4 +122,3 @@ func (w *world) act(a *actRow) *incident.Act {
 	}
 	return act
 }
-

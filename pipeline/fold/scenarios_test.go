@@ -436,4 +436,3 @@ func (w *world) record() string {
 	}
 	return b.String()
 }
-
