@@ -1,7 +1,6 @@
 package incident
 
 import (
-	"bytes"
 	"slices"
 	"time"
 )
@@ -47,10 +46,7 @@ func (v *View) speaksBefore(m, old *Member) bool {
 	if a, b := v.Trust(m).Known(), v.Trust(old).Known(); a != b {
 		return a
 	}
-	if c := m.Receipt.Compare(old.Receipt); c != 0 {
-		return c < 0
-	}
-	return bytes.Compare(m.Mark[:], old.Mark[:]) < 0
+	return speaksFirst(m, old)
 }
 
 func or[T ~string](a, b T) T {

@@ -1,6 +1,7 @@
 package incident
 
 import (
+	"bytes"
 	"slices"
 	"time"
 )
@@ -25,6 +26,7 @@ type View struct {
 	rejected   map[claimOf]bool
 	corrected  map[Milestone]*Member
 	skip       map[uint64]bool // acts that are left out to see what they change
+	times      map[timeOf]Time // resolved so far
 	stating    int             // observers who stated a detection
 	firstStory uint64          // entry of the first trusted report
 }
@@ -102,7 +104,7 @@ func (v *View) Trust(m *Member) Trust {
 // survey finds the bound that follows from the first telling, and what the
 // rule about many observers needs.
 func (v *View) survey() {
-	var first time.Time
+	var first *Member
 	var observers map[Mark]bool
 	for i := range v.members {
 		m := &v.members[i]
@@ -113,19 +115,30 @@ func (v *View) survey() {
 		if trusted && tellsByArrival(m) {
 			v.tell(m.Receipt)
 		}
-		for _, c := range m.Claims {
+		for k := range m.Claims {
+			c := &m.Claims[k]
 			if c.Milestone.Receipt() && v.grade(m, c, true) == gradeEvidence {
 				v.tell(c.Interval.Latest)
-				if c.Milestone == Reported && (first.IsZero() || m.Receipt.Before(first)) {
-					first, v.firstStory = m.Receipt, m.N
+				if c.Milestone == Reported && (first == nil || speaksFirst(m, first)) {
+					first, v.firstStory = m, m.N
 				}
 			}
-			if c.Milestone == Detected && c.Basis == Stated && c.Void == "" && trusted {
+			many := len(observers) > ManyObservers // how many more does not matter
+			if !many && c.Milestone == Detected && c.Basis == Stated && c.Void == "" && trusted {
 				set(&observers, observerOf(m, c), true)
 			}
 		}
 	}
 	v.stating = len(observers)
+}
+
+// speaksFirst orders signals by receipt, and where that is the same by their
+// marks: the order in which they were folded must not matter.
+func speaksFirst(a, b *Member) bool {
+	if c := a.Receipt.Compare(b.Receipt); c != 0 {
+		return c < 0
+	}
+	return bytes.Compare(a.Mark[:], b.Mark[:]) < 0
 }
 
 // tellsByArrival reports whether m's own arrival tells of the incident: acts
@@ -140,11 +153,16 @@ func (v *View) tell(t time.Time) {
 	}
 }
 
-func observerOf(m *Member, c SealedClaim) Mark {
+func observerOf(m *Member, c *SealedClaim) Mark {
 	if !c.Observer.IsZero() {
 		return c.Observer
 	}
 	return m.Observer
+}
+
+type timeOf struct {
+	m    Milestone
+	stop bool
 }
 
 type grade int
@@ -156,7 +174,7 @@ const (
 )
 
 // grade says how much the claim c of m weighs, as a stop or as a start.
-func (v *View) grade(m *Member, c SealedClaim, stop bool) grade {
+func (v *View) grade(m *Member, c *SealedClaim, stop bool) grade {
 	byAct, accepted := v.accepted[claimOf{m.N, c.Milestone}]
 	switch {
 	case c.Void != "" || v.rejected[claimOf{m.N, c.Milestone}] || v.rejected[claimOf{m.N, ""}]:
@@ -174,8 +192,11 @@ func (v *View) grade(m *Member, c SealedClaim, stop bool) grade {
 	}
 }
 
+// weighed is a claim with what is needed of its signal.
 type weighed struct {
-	SealedClaim
+	*SealedClaim
+	Interval Interval // of all that its observer stated, where that meets
+	Flags    []Flag   // likewise
 	observer Mark
 	n        uint64
 }
@@ -185,11 +206,19 @@ func (v *View) Time(m Milestone, stop bool) Time {
 	if c := v.corrected[m]; c != nil {
 		return Time{Milestone: m, Interval: c.Act.Interval, Basis: Corrected, By: [2]uint64{c.N, c.N}}
 	}
-	return v.byEvidence(m, stop)
+	return v.ByEvidence(m, stop)
 }
 
 // ByEvidence resolves milestone m as if nobody had corrected it.
-func (v *View) ByEvidence(m Milestone, stop bool) Time { return v.byEvidence(m, stop) }
+func (v *View) ByEvidence(m Milestone, stop bool) Time {
+	t, known := v.times[timeOf{m, stop}]
+	if !known {
+		t = v.byEvidence(m, stop)
+		set(&v.times, timeOf{m, stop}, t)
+	}
+	t.Flags = slices.Clone(t.Flags)
+	return t
+}
 
 // Correction returns the correction in force of milestone m, or nil.
 func (v *View) Correction(m Milestone) *Member { return v.corrected[m] }
@@ -197,14 +226,15 @@ func (v *View) Correction(m Milestone) *Member { return v.corrected[m] }
 func (v *View) byEvidence(m Milestone, stop bool) Time {
 	t := Time{Milestone: m}
 	var evidence, weak []weighed
+	if len(v.members) > 16 { // a campaign: most bear one claim of each
+		evidence = make([]weighed, 0, len(v.members))
+	}
 	start := m == Detected && !stop
 	for i := range v.members {
 		mem := &v.members[i]
-		if !v.counts(mem) {
-			continue
-		}
-		for _, c := range mem.Claims {
-			if c.Milestone != m {
+		for k := range mem.Claims {
+			c := &mem.Claims[k]
+			if c.Milestone != m || !v.counts(mem) {
 				continue
 			}
 			g := v.grade(mem, c, stop)
@@ -218,11 +248,12 @@ func (v *View) byEvidence(m Milestone, stop bool) Time {
 				t.addFlag(FlagToldBefore)
 				continue
 			}
-			w := weighed{c, observerOf(mem, c), mem.N}
-			if g == gradeEvidence {
-				evidence = append(evidence, w)
-			} else {
-				weak = append(weak, w)
+			switch {
+			case g == gradeEvidence:
+				evidence = append(evidence, weighed{c, c.Interval, c.Flags, observerOf(mem, c), mem.N})
+			case len(evidence) == 0:
+				weak = append(weak, weighed{c, c.Interval, c.Flags, observerOf(mem, c), mem.N})
+			default: // evidence decides
 			}
 		}
 	}
@@ -288,21 +319,15 @@ const wideStated = time.Hour
 // intersected and what is said less exactly is left out.
 func (t *Time) combine(claims []weighed) {
 	used := t.perObserver(claims)
-	kept := used[:0:0]
-	for _, c := range used {
-		width, closed := c.Interval.Width()
-		wide := c.Basis == Stated && (!closed || width > wideStated) && slices.ContainsFunc(used, func(o weighed) bool {
-			w, ok := o.Interval.Width()
-			return o.observer != c.observer && ok && (!closed || w < width) && c.Interval.Contains(o.Interval)
-		})
-		if wide {
+	first := true
+	for k := range used {
+		c := &used[k]
+		if c.Basis == Stated && !t.Weak && lessExact(c, used) {
 			t.addFlag(FlagWide)
 			continue
 		}
-		kept = append(kept, c)
-	}
-	for i, c := range kept {
-		if i == 0 {
+		if first {
+			first = false
 			t.Interval, t.Basis, t.By = c.Interval, c.Basis, [2]uint64{c.n, c.n}
 		} else {
 			earlier := before(c.Interval.Earliest, t.Interval.Earliest)
@@ -314,13 +339,32 @@ func (t *Time) combine(claims []weighed) {
 			}
 			t.Interval = t.Interval.Min(c.Interval)
 		}
-		t.addFlags(c.Flags, FlagHourTwice, FlagHourMissing, FlagClipped, FlagDateOnly, FlagAbout, FlagFarPast)
+		if len(c.Flags) > 0 {
+			t.addFlags(c.Flags, FlagHourTwice, FlagHourMissing, FlagClipped, FlagDateOnly, FlagAbout, FlagFarPast)
+		}
 	}
+}
+
+// lessExact reports whether c is wide and contains another observer's narrower
+// claim.
+func lessExact(c *weighed, among []weighed) bool {
+	width, closed := c.Interval.Width()
+	if closed && width <= wideStated {
+		return false
+	}
+	for k := range among {
+		o := &among[k]
+		w, ok := o.Interval.Width()
+		if ok && (!closed || w < width) && o.observer != c.observer && c.Interval.Contains(o.Interval) {
+			return true
+		}
+	}
+	return false
 }
 
 // better reports whether c rather than the claim that t has is named as what
 // gives Earliest: the stronger basis, whatever came first; then the older.
-func better(c weighed, t *Time) bool {
+func better(c *weighed, t *Time) bool {
 	if a, b := slices.Index(Bases(), c.Basis), slices.Index(Bases(), t.Basis); a != b {
 		return a < b
 	}
@@ -328,42 +372,47 @@ func better(c weighed, t *Time) bool {
 }
 
 // perObserver intersects the stated claims of each observer; where they do not
-// meet the earliest is used and t is flagged.
+// meet the earliest is used and t is flagged. It works in claims.
 func (t *Time) perObserver(claims []weighed) []weighed {
-	var out []weighed
-	done := map[Mark]bool{}
-	for i, c := range claims {
+	if len(claims) == 1 {
+		return claims
+	}
+	type said struct {
+		at    int // in out
+		first weighed
+		meet  bool
+	}
+	by := make(map[Mark]*said)
+	out := claims[:0]
+	for _, c := range claims {
 		if c.Basis != Stated || c.observer.IsZero() {
 			out = append(out, c)
 			continue
 		}
-		if done[c.observer] {
+		s := by[c.observer]
+		if s == nil {
+			by[c.observer] = &said{at: len(out), first: c, meet: true}
+			out = append(out, c)
 			continue
 		}
-		done[c.observer] = true
-		all, first, meet := c, c, true
-		all.Flags = slices.Clone(c.Flags)
-		for _, o := range claims[i+1:] {
-			if o.Basis != Stated || o.observer != c.observer {
-				continue
-			}
-			var ok bool
-			all.Interval, ok = all.Interval.Meet(o.Interval)
-			meet = meet && ok
-			all.Flags = append(all.Flags, o.Flags...)
-			same := o.Interval.Earliest.Equal(first.Interval.Earliest)
-			switch {
-			case before(o.Interval.Earliest, first.Interval.Earliest) || same && after(first.Interval.Latest, o.Interval.Latest):
-				first = o
-			case same && o.Interval.Latest.Equal(first.Interval.Latest):
-				first.Flags = append(slices.Clone(first.Flags), o.Flags...)
-			}
+		all := &out[s.at]
+		var ok bool
+		all.Interval, ok = all.Interval.Meet(c.Interval)
+		all.Flags = append(slices.Clip(all.Flags), c.Flags...)
+		s.meet = s.meet && ok
+		same := c.Interval.Earliest.Equal(s.first.Interval.Earliest)
+		switch {
+		case before(c.Interval.Earliest, s.first.Interval.Earliest) || same && after(s.first.Interval.Latest, c.Interval.Latest):
+			s.first = c
+		case same && c.Interval.Latest.Equal(s.first.Interval.Latest):
+			s.first.Flags = append(slices.Clip(s.first.Flags), c.Flags...)
 		}
-		if !meet {
+	}
+	for _, s := range by {
+		if !s.meet {
 			t.addFlag(FlagInconsistent)
-			all = first
+			out[s.at] = s.first
 		}
-		out = append(out, all)
 	}
 	return out
 }
@@ -391,7 +440,7 @@ func (v *View) Before(n uint64) *View {
 }
 
 // Pending reports whether no person has accepted or rejected the claim c of m.
-func (v *View) Pending(m *Member, c SealedClaim) bool {
+func (v *View) Pending(m *Member, c *SealedClaim) bool {
 	_, accepted := v.accepted[claimOf{m.N, c.Milestone}]
 	return !accepted && !v.rejected[claimOf{m.N, c.Milestone}] && !v.rejected[claimOf{m.N, ""}] && v.counts(m)
 }

@@ -16,7 +16,7 @@ func (v *View) Weight(m *Member, c SealedClaim, stop bool) Weight {
 	if !v.counts(m) {
 		return WeightVoid
 	}
-	switch v.grade(m, c, stop) {
+	switch v.grade(m, &c, stop) {
 	case gradeEvidence:
 		return WeightEvidence
 	case gradeWeak:

@@ -160,7 +160,8 @@ func (d *decider) reports(i *inc, v *incident.View) {
 	}
 	for k := range i.members {
 		m := &i.members[k]
-		for _, c := range m.Claims {
+		for x := range m.Claims {
+			c := &m.Claims[x]
 			if c.Milestone == incident.Reported && !c.Receiver && c.Void == "" && v.Pending(m, c) &&
 				!c.Interval.Latest.IsZero() && c.Interval.Latest.Before(e.Interval.Earliest) {
 				d.add(incident.Decision{Kind: incident.DecideAutomatic, Entry: m.N})

@@ -75,7 +75,7 @@ func (s *State) revive(from *inc, piece []uint64, n uint64) *inc {
 	}
 	rec := *home.rec
 	rec.Into = ""
-	home.rec, home.into, home.members = &rec, nil, moved
+	home.rec, home.into, home.members, home.doubled = &rec, nil, moved, from.doubled
 	return home
 }
 

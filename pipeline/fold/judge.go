@@ -76,29 +76,36 @@ func (s *State) survey(i *inc, v *incident.View, rec *incident.IncidentRecord) {
 		mark incident.Mark
 		part int
 	}
-	distinct := make(map[id]bool, len(i.members))
+	var distinct map[id]bool // only where a signal may be there twice
+	if i.doubled {
+		distinct = make(map[id]bool, len(i.members))
+	}
+	rec.Signals = 0
 	var first, report *incident.Member
 	var reported time.Time
 	for k := range i.members {
 		m := &i.members[k]
-		if distinct[id{m.Mark, m.Part}] {
-			continue
+		if i.doubled {
+			if distinct[id{m.Mark, m.Part}] {
+				continue
+			}
+			distinct[id{m.Mark, m.Part}] = true
 		}
-		distinct[id{m.Mark, m.Part}] = true
+		rec.Signals++
 		if !v.Trust(m).Known() {
 			rec.Leaves++
 		}
 		if first == nil || earlier(m, first) {
 			first = m
 		}
-		for _, c := range m.Claims {
+		for x := range m.Claims {
+			c := &m.Claims[x]
 			if c.Milestone == incident.Reported && c.Receiver && c.Void == "" && v.Trust(m).Known() &&
 				(report == nil || c.Interval.Earliest.Before(reported)) {
 				report, reported = m, c.Interval.Earliest
 			}
 		}
 	}
-	rec.Signals = len(distinct)
 	if first != nil {
 		rec.First, rec.Source = first.Receipt, first.Source
 	}
@@ -119,8 +126,10 @@ func earlier(a, b *incident.Member) bool {
 func times(v *incident.View, members []incident.Member) []incident.Time {
 	said := map[incident.Milestone]bool{incident.Detected: true}
 	for k := range members {
-		for _, c := range members[k].Claims {
-			said[c.Milestone] = true
+		for x := range members[k].Claims {
+			if m := members[k].Claims[x].Milestone; !said[m] {
+				said[m] = true
+			}
 		}
 		if a := members[k].Act; a != nil && a.Milestone != "" {
 			said[a.Milestone] = true

@@ -133,7 +133,7 @@ func (s *State) restoreSplit(e incident.Entry) error {
 		home = s.create(e.N, moved[0].SignalRecord)
 	}
 	from.members = slices.DeleteFunc(from.members, func(m incident.Member) bool { return slices.Contains(e.Moved, m.N) })
-	home.members, home.into = moved, nil
+	home.members, home.into, home.doubled = moved, nil, from.doubled
 	s.reindex(from, home)
 	s.put(home, e.Incident)
 	return nil

@@ -295,6 +295,8 @@ func (s *State) mergeOne(at time.Time, home, other *inc, why incident.Why) incid
 
 // absorb moves the signals of other to home. Its record is the caller's.
 func (s *State) absorb(home, other *inc) {
+	// A leaf that hung on both is there twice now, each time by its own entry.
+	home.doubled = home.doubled || other.doubled || hasLeaves(other) && hasLeaves(home)
 	home.members = append(home.members, other.members...)
 	slices.SortStableFunc(home.members, func(a, b incident.Member) int {
 		switch {
@@ -307,6 +309,12 @@ func (s *State) absorb(home, other *inc) {
 		}
 	})
 	other.members, other.into = nil, home
+}
+
+// hasLeaves reports whether a signal of i came unauthenticated, vouched for since
+// or not.
+func hasLeaves(i *inc) bool {
+	return slices.ContainsFunc(i.members, func(m incident.Member) bool { return !m.Trust.Known() })
 }
 
 // taking returns a record of home with the crossings, links and cuts of other.

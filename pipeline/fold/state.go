@@ -47,6 +47,7 @@ type inc struct {
 	first   uint64 // number of its first entry; the older incident survives a merge
 	members []incident.Member
 	into    *inc // the incident it became part of
+	doubled bool // an unauthenticated signal may be among members twice
 
 	wake      time.Time // when time changes it next; zero for never
 	heapIndex int       // -1 when it is not in the heap
