@@ -185,11 +185,17 @@ func (v *View) grade(m *Member, c *SealedClaim, stop bool) grade {
 		return gradeWeak
 	case stop && !c.Receiver:
 		return gradeWeak
-	case !stop && c.Milestone == Detected && c.Basis == Stated && v.stating > ManyObservers && m.N != v.firstStory:
+	case !stop && v.oneOfMany(m, c):
 		return gradeWeak
 	default:
 		return gradeEvidence
 	}
+}
+
+// oneOfMany reports whether c is a detection that one of many observers stated,
+// other than the first who reported.
+func (v *View) oneOfMany(m *Member, c *SealedClaim) bool {
+	return v.stating > ManyObservers && c.Milestone == Detected && c.Basis == Stated && m.N != v.firstStory
 }
 
 // weighed is a claim with what is needed of its signal.
@@ -247,6 +253,9 @@ func (v *View) byEvidence(m Milestone, stop bool) Time {
 			if start && !v.Told.IsZero() && c.Interval.Earliest.After(v.Told) {
 				t.addFlag(FlagToldBefore)
 				continue
+			}
+			if g == gradeWeak && start && v.oneOfMany(mem, c) {
+				t.addFlag(FlagManyStated)
 			}
 			switch {
 			case g == gradeEvidence:
