@@ -175,7 +175,7 @@ func refusal(w incident.Why) string {
 	case incident.WhyNoIncident:
 		return "there is no such incident"
 	case incident.WhyNoSignal:
-		return "the incident has no such signal, or it has no such time"
+		return "there is no such signal, or it has no such time"
 	case incident.WhyRoleNeeded:
 		return "only a manager, or whoever recorded it, may do this"
 	case incident.WhyReasonNeeded:
@@ -200,6 +200,9 @@ func refusalHint(w incident.Why, r manual.Request) string {
 	case incident.WhyContradicts:
 		return fmt.Sprintf("if that signal does not belong to %s, detach it first: promptness record detach %s --signal N --reason CODE", r.Ref, r.Ref)
 	case incident.WhyNoSignal:
+		if r.Kind == incident.ActSettle {
+			return "promptness decisions lists what is quarantined and not settled"
+		}
 		return fmt.Sprintf("promptness why %s lists its signals by their numbers", r.Ref)
 	case incident.WhyNoIncident:
 		return "promptness incidents lists them"
