@@ -20,26 +20,40 @@ import (
 const secretBytes = 32
 
 // makeSecret writes a random secret to path unless a file is there, and reports
-// whether it made one. The directory is made for us alone.
+// whether it made one. The directory is made for us alone. The file is there
+// whole or not at all: half a secret after a crash would lock everybody out at
+// every later start.
 func makeSecret(path string) (made bool, err error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+	dir := filepath.Dir(path)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return false, fmt.Errorf("make secret: %w", err)
 	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if errors.Is(err, fs.ErrExist) {
+	if _, err := os.Lstat(path); err == nil {
 		return false, nil
 	}
+	f, err := os.CreateTemp(dir, ".new-*") // mode 0600
 	if err != nil {
 		return false, fmt.Errorf("make secret: %w", err)
 	}
+	defer func() { err = errors.Join(err, os.Remove(f.Name())) }()
 	b := make([]byte, secretBytes)
-	if _, err := rand.Read(b); err != nil {
-		return false, errors.Join(fmt.Errorf("make secret %s: %w", path, err), f.Close())
+	_, err = rand.Read(b)
+	if err == nil {
+		_, err = f.WriteString(hex.EncodeToString(b) + "\n")
 	}
-	_, err = f.WriteString(hex.EncodeToString(b) + "\n")
-	// A token or a pepper that a crash takes away again locks people out of
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return false, fmt.Errorf("make secret %s: %w", path, err)
+	}
+	// A link never replaces a file that somebody else put there meanwhile.
+	switch err := os.Link(f.Name(), path); {
+	case errors.Is(err, fs.ErrExist):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("make secret: %w", err)
+	}
+	// A token or a pepper that a power cut takes away again locks people out of
 	// their record.
-	if err := errors.Join(err, f.Sync(), f.Close(), syncDir(filepath.Dir(path))); err != nil {
+	if err := syncDir(dir); err != nil {
 		return false, fmt.Errorf("make secret %s: %w", path, err)
 	}
 	return true, nil
