@@ -111,16 +111,25 @@ func New(o Options) *Processor {
 	return p
 }
 
-// Replay takes one entry of the record, in order, before Run: whoever verifies
-// the record at start reads it only once.
+// Replay takes one entry of the record, in order, while Run does not run: before
+// it, so that whoever verifies the record at start reads it only once, and while
+// another processor works, so that this one is warm.
 func (p *Processor) Replay(e incident.Entry) error {
 	if err := p.state.Restore(e); err != nil {
 		return err
 	}
-	p.told = e.N
-	p.o.Tell([]incident.Entry{e})
+	if e.N > p.told {
+		p.told = e.N
+		p.o.Tell([]incident.Entry{e})
+	}
+	s := *p.status.Load()
+	s.Entry, s.Pos = e.N, e.Pos
+	p.status.Store(&s)
 	return nil
 }
+
+// StandBy says what a processor that is not running waits for.
+func (p *Processor) StandBy(why string) { p.stop(why, nil) }
 
 // Status returns what the processor is doing.
 func (p *Processor) Status() Status { return *p.status.Load() }
@@ -138,9 +147,10 @@ func (p *Processor) Oldest() time.Time {
 type permanent interface{ Permanent() bool }
 
 // Run reads, folds and commits until ctx ends. It returns nil then, and an error
-// only where going on would be wrong: rules that edit the past, another writer,
-// damage. After any other failure it drops the state, rebuilds it from the
-// record and goes on.
+// only where going on would be wrong: rules that edit the past, another writer
+// ([Fenced]), damage. After any other failure it drops the state, rebuilds it
+// from the record and goes on. Once Run has returned, the state may be ahead of
+// the record: [Processor.Rebuild] comes before anything else.
 func (p *Processor) Run(ctx context.Context) error {
 	pause := retryFirst
 	for {
@@ -148,6 +158,11 @@ func (p *Processor) Run(ctx context.Context) error {
 		err := p.work(ctx)
 		if ctx.Err() != nil {
 			return nil
+		}
+		if Fenced(err) {
+			// Also with a lease that is still held: the record says who writes.
+			p.stop("another processor works", err)
+			return err
 		}
 		if hopeless(err) {
 			p.stop("stopped", err)
@@ -172,7 +187,7 @@ func (p *Processor) recover(ctx context.Context, pause time.Duration) (time.Dura
 			return pause, nil
 		}
 		pause = min(2*pause, retryMost)
-		err := p.rebuild(ctx)
+		err := p.Rebuild(ctx, p.o.Reopen)
 		switch {
 		case err == nil || ctx.Err() != nil:
 			return pause, nil
@@ -195,6 +210,13 @@ func hopeless(err error) bool {
 	return errors.As(err, &perm) && perm.Permanent()
 }
 
+// Fenced reports whether err says that another processor wrote to the record: a
+// method Fenced of one of the errors in it says yes.
+func Fenced(err error) bool {
+	var f interface{ Fenced() bool }
+	return errors.As(err, &f) && f.Fenced()
+}
+
 func (p *Processor) stop(what string, err error) {
 	s := *p.status.Load()
 	s.Ready, s.Why = false, what
@@ -215,26 +237,17 @@ func wait(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// rebuild drops the state, which may be ahead of the record, and reads it
-// again. Entries that turn out to be durable and were not told are told now.
-func (p *Processor) rebuild(ctx context.Context) error {
-	reopen := p.o.Reopen
-	if reopen == nil {
-		reopen = func(ctx context.Context, each func(incident.Entry) error) error {
-			for e, err := range p.o.Ledger.Entries(ctx, 1) {
-				if err == nil {
-					err = each(e)
-				}
-				if err != nil {
-					return err
-				}
-			}
-			return nil
-		}
+// Rebuild drops the state, which may be ahead of the record, and reads it
+// again: read is given what takes each entry, in order, and verifies. Nil reads
+// the record through Ledger. Entries that were not told are told once read has
+// returned: what a record says that does not verify is told to nobody.
+func (p *Processor) Rebuild(ctx context.Context, read func(context.Context, func(incident.Entry) error) error) error {
+	if read == nil {
+		read = p.entries
 	}
 	p.state = fold.New(p.o.Compile)
 	var untold []incident.Entry
-	err := reopen(ctx, func(e incident.Entry) error {
+	err := read(ctx, func(e incident.Entry) error {
 		if e.N > p.told {
 			untold = append(untold, e)
 		}
@@ -243,10 +256,22 @@ func (p *Processor) rebuild(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("rebuild from the record: %w", err)
 	}
-	// Only now: what a record says that does not verify is told to nobody.
 	for _, e := range untold {
 		p.told = e.N
 		p.o.Tell([]incident.Entry{e})
+	}
+	return nil
+}
+
+// entries gives every entry of the record to each.
+func (p *Processor) entries(ctx context.Context, each func(incident.Entry) error) error {
+	for e, err := range p.o.Ledger.Entries(ctx, 1) {
+		if err == nil {
+			err = each(e)
+		}
+		if err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -163,6 +163,9 @@ func (e *FencedError) Error() string {
 // Is makes errors.Is(err, ErrFenced) true.
 func (e *FencedError) Is(target error) bool { return target == ErrFenced }
 
+// Fenced says that another writer is at work.
+func (e *FencedError) Fenced() bool { return true }
+
 // Hint says what to do.
 func (e *FencedError) Hint() string {
 	return "another processor took over; this one rebuilds its state from the ledger and follows"
