@@ -148,7 +148,7 @@ type permanent interface{ Permanent() bool }
 
 // Run reads, folds and commits until ctx ends. It returns nil then, and an error
 // only where going on would be wrong: rules that edit the past, another writer
-// ([Fenced]), damage. After any other failure it drops the state, rebuilds it
+// ([Fenced]), damage ([Damaged]). After any other failure it drops the state, rebuilds it
 // from the record and goes on. Once Run has returned, the state may be ahead of
 // the record: [Processor.Rebuild] comes before anything else.
 func (p *Processor) Run(ctx context.Context) error {
@@ -164,7 +164,7 @@ func (p *Processor) Run(ctx context.Context) error {
 			p.stop("another processor works", err)
 			return err
 		}
-		if hopeless(err) {
+		if hopeless(err) || Damaged(err) {
 			p.stop("stopped", err)
 			return err
 		}
@@ -191,7 +191,7 @@ func (p *Processor) recover(ctx context.Context, pause time.Duration) (time.Dura
 		switch {
 		case err == nil || ctx.Err() != nil:
 			return pause, nil
-		case hopeless(err):
+		case hopeless(err) || Damaged(err):
 			p.stop("stopped", err)
 			return pause, err
 		}
@@ -235,6 +235,14 @@ func wait(ctx context.Context, d time.Duration) bool {
 	case <-ctx.Done():
 		return false
 	}
+}
+
+// Damaged reports whether err says that signals or the record are not as they
+// were stored: a method Damage of one of the errors in it says yes. To go on
+// would make entries that rest on it.
+func Damaged(err error) bool {
+	var d interface{ Damage() bool }
+	return errors.As(err, &d) && d.Damage()
 }
 
 // Rebuild drops the state, which may be ahead of the record, and reads it

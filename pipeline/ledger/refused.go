@@ -68,6 +68,9 @@ func (e *RefusedError) Error() string {
 // Unwrap returns the cause.
 func (e *RefusedError) Unwrap() error { return e.Err }
 
+// Damage says that the record is not to be worked with.
+func (e *RefusedError) Damage() bool { return true }
+
 // Hint says what an operator should do.
 func (e *RefusedError) Hint() string {
 	switch e.Name {

@@ -113,6 +113,9 @@ func (e *GapError) Error() string {
 	return fmt.Sprintf("read %s: message %d is missing and was not erased", e.Stream, e.Seq)
 }
 
+// Damage says that what was stored is not there as it was stored.
+func (e *GapError) Damage() bool { return true }
+
 // Hint says what to do.
 func (e *GapError) Hint() string {
 	return "the disk or the store's files are damaged; keep a copy of the store directory, then restore a backup or repair the replica"
@@ -130,6 +133,9 @@ func (e *ShortError) Error() string {
 	return fmt.Sprintf("read %s: ends at message %d, but message %d was read already", e.Stream, e.Last, e.From)
 }
 
+// Damage says that what was stored is not there as it was stored.
+func (e *ShortError) Damage() bool { return true }
+
 // Hint says what to do.
 func (e *ShortError) Hint() string {
 	return "the end of the stream is lost, or this is an older copy of the store: keep a copy of the directory, and restore the newer one"
@@ -145,6 +151,9 @@ type DamagedError struct {
 func (e *DamagedError) Error() string {
 	return fmt.Sprintf("read %s at %s: %v", e.Stream, e.Pos, e.Err)
 }
+
+// Damage says that what was stored is not there as it was stored.
+func (e *DamagedError) Damage() bool  { return true }
 func (e *DamagedError) Unwrap() error { return e.Err }
 
 // Hint says what to do.
@@ -181,6 +190,9 @@ type FaultError struct {
 func (e *FaultError) Error() string {
 	return fmt.Sprintf("append to the ledger after message %d: refused, and nothing stands there: %v", e.Fence, e.Err)
 }
+
+// Damage says that what was stored is not there as it was stored.
+func (e *FaultError) Damage() bool  { return true }
 func (e *FaultError) Unwrap() error { return e.Err }
 
 // Hint says what to do.
