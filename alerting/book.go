@@ -34,27 +34,6 @@ func newBook() *book {
 	}
 }
 
-// concerns reports whether e may change an alert. Most entries do not.
-func concerns(e *incident.Entry) bool {
-	if len(e.Alerts) > 0 || e.Kind == incident.KindRules {
-		return true
-	}
-	if e.Incident == nil {
-		return false
-	}
-	if e.Incident.Attrs.Restricted {
-		return true // what is still repeated must say no more
-	}
-	for i := range e.Incident.Clocks {
-		for _, bar := range e.Incident.Clocks[i].Bars {
-			if bar.State == incident.AlertActive {
-				return true // its attributes or bounds may have changed
-			}
-		}
-	}
-	return false
-}
-
 // fold adds e and returns the alerts whose state changed.
 func (b *book) fold(e *incident.Entry) []*alert {
 	b.last = e.N

@@ -2,7 +2,9 @@ package alerting
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -12,150 +14,148 @@ import (
 	"github.com/ministryofjustice/incident-promptness/incident"
 )
 
-// A Desk has every channel told of every alert, and of its end.
+// A Desk has every channel told of every alert, and of its end, while one of its
+// tours lasts. Between tours it only keeps itself informed, so that the next one
+// begins with what is true then.
 //
 //	desk, err := alerting.New(deliveries, channels, log, reg)
-//	desk.Follow(entries) // all of the record, any number of times
-//	desk.Live()
-//	go desk.Run(ctx)
-//	desk.Follow(entries) // each step, once it is committed
+//	desk.Follow(entries)              // all of the record, then each step once it is committed
+//	lease.Hold(ctx, desk.Run)         // any number of tours, one at a time
 type Desk struct {
-	record Deliveries
-	log    *slog.Logger
-	m      *metrics
+	record   Deliveries
+	channels Channels
+	log      *slog.Logger
+	m        *metrics
 
-	isLive bool          // of the goroutine that calls Follow and Live
-	live   chan struct{} // closed by Live: the state below is Run's from then on
-	news   chan []incident.Entry
-	calls  chan func()   // run by Run
-	ended  chan struct{} // closed when Run has returned
-
-	// book and lanes belong to the goroutine that replays until Live, and to
-	// Run from then on. Nobody else reads or writes them.
-	book  *book
-	lanes []*lane
+	// mu guards all below. It is held for work in memory only, never while a
+	// channel or a disk is waited for.
+	mu   sync.Mutex
+	book *book
+	// lanes are those of the present tour, nil between tours. They are owed
+	// nothing before telling is set: what was told by others is read first.
+	lanes   []*lane
+	telling bool
 }
 
-// sweepEvery is how often what is settled is forgotten.
-const sweepEvery = time.Minute
+const (
+	// sweepEvery is how often what is settled is forgotten.
+	sweepEvery = time.Minute
+	// strangersFor is how long a tour remembers what was told of alerts that it
+	// does not know. Such an alert was settled long ago, or whoever told before
+	// had followed the record further: then it comes within seconds.
+	strangersFor = time.Hour
+)
 
 // New returns a Desk for the channels. It starts nothing.
 func New(record Deliveries, channels Channels, log *slog.Logger, reg prometheus.Registerer) (*Desk, error) {
 	if err := channels.Validate(); err != nil {
 		return nil, err
 	}
-	d := &Desk{
-		record: record,
-		log:    log,
-		m:      newMetrics(reg, channels.Names()),
-		live:   make(chan struct{}),
-		news:   make(chan []incident.Entry, 16),
-		calls:  make(chan func()),
-		ended:  make(chan struct{}),
-		book:   newBook(),
-	}
-	for _, c := range channels.Levels {
-		d.lanes = append(d.lanes, newLane(c.Name(), c, nil))
-	}
-	for _, c := range channels.Edges {
-		d.lanes = append(d.lanes, newLane(c.Name(), nil, c))
-	}
-	return d, nil
+	return &Desk{
+		record:   record,
+		channels: channels,
+		log:      log,
+		m:        newMetrics(reg, channels.Names()),
+		book:     newBook(),
+	}, nil
 }
 
-// Follow takes committed entries in order. Before Live it is a replay and
-// nobody is told; afterwards each call is told as soon as may be. Follow waits
-// for no channel and for no disk. Follow and Live must not be called at the
-// same time; after Live, Run must be running, about to, or have ended.
+// Follow takes committed entries in order, at any time, from one goroutine at a
+// time. An entry that was followed before changes nothing. Between tours nobody is
+// told; during a tour each call is told as soon as may be. Follow waits for no
+// channel and for no disk.
 func (d *Desk) Follow(entries []incident.Entry) {
-	if len(d.lanes) == 0 {
-		return
-	}
-	if !d.isLive {
-		for i := range entries {
-			d.book.fold(&entries[i])
-		}
-		return
-	}
-	var news []incident.Entry
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	for i := range entries {
-		if concerns(&entries[i]) {
-			news = append(news, entries[i])
+		if entries[i].N <= d.book.last {
+			continue // the record was read anew
+		}
+		if changed := d.book.fold(&entries[i]); d.telling {
+			d.owe(changed)
 		}
 	}
-	if len(news) == 0 {
-		return
-	}
-	select {
-	case d.news <- news:
-	case <-d.ended: // the next start replays it
-	}
 }
 
-// Live says that the replay is over: what was followed is the present state.
-// It may be called once.
-func (d *Desk) Live() {
-	d.isLive = true
-	close(d.live)
-}
+// ErrRunning says that a tour was to begin while another lasts.
+var ErrRunning = errors.New("alerting runs already")
 
-// Run tells the channels until ctx ends, and returns when none of them is
-// telling any more: at most a few seconds later. It waits for Live first. It
-// may be called once.
+// Run is one tour: it reads what has been told so far, by whomever, and tells the
+// channels what they are owed until ctx ends. After that it begins no attempt, and
+// returns when none is in hand any more, at most a few seconds later. It may be
+// called again, by one goroutine at a time, and should not be called before the
+// record was followed to its present end: channels would hear of what is over.
 func (d *Desk) Run(ctx context.Context) error {
-	defer close(d.ended)
-	select {
-	case <-d.live:
-	case <-ctx.Done():
+	lanes, at, err := d.open()
+	if err != nil {
+		return err
+	}
+	defer d.close()
+	if !d.load(ctx, lanes) {
 		return nil
 	}
-	at := d.book.last
 	var wg sync.WaitGroup
 	defer wg.Wait()
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
+	d.mu.Lock()
+	d.telling = true
+	for _, l := range lanes {
+		w := &worker{desk: d, lane: l, unwritten: l.loose(at, time.Now().UTC())}
+		wg.Go(func() { w.run(ctx) })
+	}
+	d.owe(d.all())
+	d.mu.Unlock()
 
-	loaded := make(chan struct{})
-	wg.Go(func() {
-		if d.load(ctx) {
-			close(loaded)
-		}
-	})
+	began := time.Now()
 	sweep := time.NewTicker(sweepEvery)
 	defer sweep.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case entries := <-d.news:
-			for i := range entries {
-				d.owe(d.book.fold(&entries[i]))
-			}
-		case f := <-d.calls:
-			f()
-		case <-loaded:
-			loaded = nil
-			for _, l := range d.lanes {
-				w := &worker{desk: d, lane: l, unwritten: l.loose(at, time.Now().UTC())}
-				wg.Go(func() { w.run(ctx) })
-			}
-			d.owe(d.all())
 		case now := <-sweep.C:
-			d.sweep(now)
+			d.sweep(now, now.Sub(began) >= strangersFor)
 		}
 	}
 }
 
-// do has Run call f and returns whether it has; it has not if ctx ended first.
+// open begins a tour with fresh lanes. It returns the number of the last entry
+// that is known.
+func (d *Desk) open() ([]*lane, uint64, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.lanes != nil {
+		return nil, 0, ErrRunning
+	}
+	d.lanes = []*lane{}
+	for _, c := range d.channels.Levels {
+		d.lanes = append(d.lanes, newLane(c.Name(), c, nil))
+	}
+	for _, c := range d.channels.Edges {
+		d.lanes = append(d.lanes, newLane(c.Name(), nil, c))
+	}
+	return d.lanes, d.book.last, nil
+}
+
+// close ends the tour.
+func (d *Desk) close() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, l := range d.lanes {
+		d.m.pending.WithLabelValues(l.name).Set(0) // whoever tells next counts them
+	}
+	d.lanes, d.telling = nil, false
+}
+
+// do calls f, which sees the book and the lanes, unless ctx has ended, and
+// returns whether it has.
 func (d *Desk) do(ctx context.Context, f func()) bool {
-	done := make(chan struct{})
-	select {
-	case d.calls <- func() { f(); close(done) }:
-		<-done
-		return true
-	case <-ctx.Done():
+	if ctx.Err() != nil {
 		return false
 	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	f()
+	return true
 }
 
 // all returns every alert in the book, oldest first.
@@ -179,8 +179,11 @@ func (d *Desk) owe(alerts []*alert) {
 }
 
 // sweep forgets alerts that have ended and of which no channel is owed, or
-// repeats, anything.
-func (d *Desk) sweep(now time.Time) {
+// repeats, anything; and, if strangers is set, what was told of alerts that the
+// book does not hold.
+func (d *Desk) sweep(now time.Time, strangers bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	for _, a := range d.book.alerts {
 		if a.Active() || slices.ContainsFunc(d.lanes, func(l *lane) bool { return l.needs(a, now) }) {
 			continue
@@ -190,13 +193,18 @@ func (d *Desk) sweep(now time.Time) {
 			delete(l.told, a.ID)
 		}
 	}
+	if strangers {
+		for _, l := range d.lanes {
+			maps.DeleteFunc(l.told, func(id incident.AlertID, _ *told) bool { return d.book.alerts[id] == nil })
+		}
+	}
 }
 
 // load reads the record of deliveries into the lanes. It tries until it has
 // read all or ctx ends, and returns whether it has read all.
-func (d *Desk) load(ctx context.Context) bool {
+func (d *Desk) load(ctx context.Context, lanes []*lane) bool {
 	byName := map[string]*lane{}
-	for _, l := range d.lanes {
+	for _, l := range lanes {
 		byName[l.name] = l
 	}
 	from := uint64(1)
@@ -207,20 +215,16 @@ func (d *Desk) load(ctx context.Context) bool {
 				// What it said is told again, which is better than not at all.
 				d.log.WarnContext(ctx, "delivery record not read", "seq", seq, "err", err)
 			}
-			if !d.do(ctx, func() {
-				for _, x := range ds {
-					if l := byName[x.Channel]; l != nil {
-						l.recall(d.book, x)
-					}
+			for _, x := range ds {
+				if l := byName[x.Channel]; l != nil {
+					l.recall(x) // nobody else looks into the lanes yet
 				}
-			}) {
-				return ctx.Err()
 			}
 			from = seq + 1
 			return nil
 		})
 		if err == nil {
-			return true
+			return ctx.Err() == nil
 		}
 		if ctx.Err() != nil {
 			return false

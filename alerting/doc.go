@@ -30,8 +30,20 @@
 // it was told before is repeated: telling it twice changes nothing, and silence
 // would be worse than a line that comes later.
 //
-// The desk keeps in memory what is active and what is owed. At the start it also
-// keeps what has ended, until it has read of whom that was told.
+// # Tours
+//
+// Where several processes could tell, one does, for as long as it holds a lease:
+// a tour. The others follow the entries all the same, so that they know what is
+// active when their turn comes. A tour begins by reading what was told so far. A
+// tour that has ended begins no attempt; one that was in hand is finished on
+// record under its own number, if that can still be written. So the record may
+// hold lines of two tellers, mixed, where the first was thought dead: of two
+// outcomes of one attempt accepted is the true one, and an end that was accepted
+// stays told whatever comes after it. The next teller may have followed fewer
+// entries than the one before: what it does not know yet is not told again.
+//
+// The desk keeps in memory what is active and what is owed. Between tours, and
+// until a tour has read of whom that was told, it also keeps what has ended.
 //
 // # The record of deliveries
 //

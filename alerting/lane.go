@@ -9,7 +9,8 @@ import (
 	"github.com/ministryofjustice/incident-promptness/internal/outbound"
 )
 
-// A lane is what is known of one channel. It belongs to Run.
+// A lane is what is known of one channel during a tour. The desk's mutex guards
+// it, once its record was read.
 type lane struct {
 	name  string
 	level Level // or nil
@@ -29,13 +30,17 @@ type lane struct {
 
 // told is what a channel was told of one alert.
 type told struct {
-	state incident.AlertState // that was accepted last, or ""
+	state incident.AlertState // that was accepted, an end before active; or ""
 	at    time.Time           // when it was accepted
+	tries map[incident.AlertState]*try
+}
 
-	trying  incident.AlertState // that was attempted since
-	attempt int                 // number of the last attempt of trying
-	open    bool                // that attempt is begun and not finished
-	unknown bool                // one of these attempts may have been accepted
+// A try is what is known of the attempts to tell one state that is not accepted,
+// or of which an attempt is still open.
+type try struct {
+	last    int   // number of the last attempt
+	open    []int // attempts that are begun and not finished
+	unknown bool  // one of the attempts may have been accepted
 }
 
 func newLane(name string, level Level, edge Edge) *lane {
@@ -60,39 +65,71 @@ func (l *lane) of(id incident.AlertID) *told {
 	return t
 }
 
-// recall takes up what the record of deliveries says.
-func (l *lane) recall(b *book, d Delivery) {
+// recall takes up what the record of deliveries says. Lines of two tellers may be
+// mixed where one of them had been thought dead: an attempt is known by its
+// number, an outcome may come after a later attempt or a later state, and an
+// acceptance stands whatever else is said of the same attempt.
+func (l *lane) recall(d Delivery) {
 	if d.Phase == Joined {
 		if !l.known {
 			l.joined, l.known = d.Entry, true
 		}
 		return
 	}
-	if b.alerts[d.Alert] == nil {
-		return // it was settled long ago, or the record knows it no more
-	}
 	t := l.of(d.Alert)
-	if t.trying != d.State {
-		t.trying, t.attempt, t.open, t.unknown = d.State, 0, false, false
+	if d.Phase == Finished && d.Outcome == outbound.Accepted {
+		t.accept(d.State, d.Attempt, d.At)
+		return
 	}
-	t.attempt = max(t.attempt, d.Attempt)
-	switch {
-	case d.Phase == Begun:
-		t.open = true
-	case d.Outcome == outbound.Accepted:
-		t.accept(d.State, d.At)
-	default:
-		t.open = false
-		t.unknown = t.unknown || d.Outcome == outbound.Unknown
+	y := t.try(d.State)
+	y.last = max(y.last, d.Attempt)
+	if d.Phase == Begun {
+		y.open = append(y.open, d.Attempt)
+		return
+	}
+	y.open = slices.DeleteFunc(y.open, func(n int) bool { return n == d.Attempt })
+	y.unknown = y.unknown || d.Outcome == outbound.Unknown
+	t.tidy(d.State)
+}
+
+// try returns what is known of the attempts to tell s.
+func (t *told) try(s incident.AlertState) *try {
+	if t.tries == nil {
+		t.tries = map[incident.AlertState]*try{}
+	}
+	y := t.tries[s]
+	if y == nil {
+		y = &try{}
+		t.tries[s] = y
+	}
+	return y
+}
+
+// accept notes that attempt n to tell s was accepted. What was accepted first
+// stands, unless s is the end of an alert that was told to be active.
+func (t *told) accept(s incident.AlertState, n int, at time.Time) {
+	if t.state == "" || !ended(t.state) && ended(s) {
+		t.state, t.at = s, at
+	}
+	if y := t.tries[s]; y != nil {
+		y.last = max(y.last, n)
+		y.open = slices.DeleteFunc(y.open, func(o int) bool { return o == n })
+	}
+	for s := range t.tries {
+		t.tidy(s)
 	}
 }
 
-func (t *told) accept(s incident.AlertState, at time.Time) {
-	if t.state != s {
-		t.state, t.at = s, at
+// tidy forgets the attempts to tell s if it is never told again and none of them
+// is open.
+func (t *told) tidy(s incident.AlertState) {
+	if y := t.tries[s]; y != nil && len(y.open) == 0 && t.knows(s) {
+		delete(t.tries, s)
 	}
-	t.trying, t.attempt, t.open, t.unknown = "", 0, false, false
 }
+
+// knows reports whether the channel has accepted s, or what comes after it.
+func (t *told) knows(s incident.AlertState) bool { return t.state == s || ended(t.state) }
 
 // loose returns what has to be written before the channel is told anything:
 // that it is new, at the given entry, and that attempts were cut by a crash.
@@ -103,16 +140,21 @@ func (l *lane) loose(at uint64, now time.Time) []Delivery {
 		l.joined, l.known = at, true
 	}
 	for id, t := range l.told {
-		if !t.open {
-			continue
+		for s, y := range t.tries {
+			y.unknown = y.unknown || len(y.open) > 0
+			for _, n := range y.open {
+				ds = append(ds, Delivery{
+					V: DeliveryVersion, Channel: l.name, Alert: id, State: s, Phase: Finished,
+					Outcome: outbound.Unknown, Code: outbound.Interrupted, At: now, Attempt: n,
+				})
+			}
+			y.open = nil
+			t.tidy(s)
 		}
-		t.open, t.unknown = false, true
-		ds = append(ds, Delivery{
-			V: DeliveryVersion, Channel: l.name, Alert: id, State: t.trying, Phase: Finished,
-			Outcome: outbound.Unknown, Code: outbound.Interrupted, At: now, Attempt: t.attempt,
-		})
 	}
-	slices.SortFunc(ds, func(a, b Delivery) int { return cmp.Compare(a.Alert, b.Alert) })
+	slices.SortFunc(ds, func(a, b Delivery) int {
+		return cmp.Or(cmp.Compare(a.Alert, b.Alert), cmp.Compare(a.State, b.State), cmp.Compare(a.Attempt, b.Attempt))
+	})
 	return ds
 }
 
@@ -121,7 +163,9 @@ func (l *lane) owes(a *alert) bool {
 	t := l.told[a.ID]
 	switch {
 	case t != nil:
-		return t.state != a.State
+		// Where a teller before us had followed the record further, the channel
+		// knows an end that the book does not know yet.
+		return !t.knows(a.State)
 	case a.Active():
 		return true
 	default:
@@ -176,8 +220,9 @@ type job struct {
 
 func (l *lane) job(a *alert) job {
 	j := job{Alert: a.Alert, owed: l.owed[a.ID], attempt: 1}
-	if t := l.told[a.ID]; t != nil && t.trying == a.State {
-		j.attempt, j.again = t.attempt+1, t.unknown
+	if t := l.told[a.ID]; t != nil && t.tries[a.State] != nil {
+		y := t.tries[a.State]
+		j.attempt, j.again = y.last+1, y.unknown
 	}
 	return j
 }
@@ -238,18 +283,15 @@ func (l *lane) settle(b *book, jobs []job, outcome outbound.Outcome, now time.Ti
 		}
 		t := l.of(j.ID)
 		if outcome == outbound.Accepted {
-			t.accept(j.State, now)
+			t.accept(j.State, j.attempt, now)
 			// It may have ended while it was being told.
 			if a := b.alerts[j.ID]; !l.owes(a) {
 				delete(l.owed, j.ID)
 			}
 			continue
 		}
-		if t.trying != j.State {
-			t.unknown = false
-		}
-		t.trying, t.attempt = j.State, j.attempt
-		t.unknown = t.unknown || outcome == outbound.Unknown
+		y := t.try(j.State)
+		y.last, y.unknown = j.attempt, y.unknown || outcome == outbound.Unknown
 	}
 	l.queue = slices.DeleteFunc(l.queue, func(id incident.AlertID) bool { return !l.owed[id] })
 }

@@ -117,6 +117,10 @@ func (w *worker) round(ctx context.Context, all bool) (rest time.Duration, end e
 			if len(begun) == 0 {
 				continue
 			}
+			if ctx.Err() != nil {
+				w.leave(ctx, begun)
+				return 0, accepted
+			}
 			outcome, after := w.send(ctx, begun)
 			if outcome == outbound.Refused && len(begun) > 1 {
 				outcome, after = w.single(ctx, begun)
@@ -144,11 +148,14 @@ func (w *worker) round(ctx context.Context, all bool) (rest time.Duration, end e
 // for ever: that an alert is to be told is on record in the ledger, telling it
 // twice changes nothing, and a full disk must not keep it from people.
 func (w *worker) begin(ctx context.Context, jobs []job) []job {
+	if ctx.Err() != nil {
+		return nil
+	}
 	var begun []Delivery
 	owed := false
 	for _, j := range jobs {
 		owed = owed || j.owed
-		if j.owed && (w.lane.edge != nil || powerOfTwo(j.attempt)) {
+		if w.recorded(j) {
 			begun = append(begun, w.line(j, Begun))
 		}
 	}
@@ -160,6 +167,26 @@ func (w *worker) begin(ctx context.Context, jobs []job) []job {
 		return jobs
 	}
 	return slices.DeleteFunc(slices.Clone(jobs), func(j job) bool { return j.owed })
+}
+
+// leave records that attempts which are begun are not made: the tour has ended,
+// and somebody else may be telling by now.
+func (w *worker) leave(ctx context.Context, jobs []job) {
+	now := time.Now().UTC()
+	for _, j := range jobs {
+		if w.recorded(j) {
+			d := w.line(j, Finished)
+			d.At, d.Outcome, d.Code = now, outbound.Failed, outbound.Interrupted
+			w.keep(d)
+		}
+	}
+	w.flush(ctx)
+}
+
+// recorded reports whether the attempt is one of which the record holds that it
+// was begun.
+func (w *worker) recorded(j job) bool {
+	return j.owed && (w.lane.edge != nil || powerOfTwo(j.attempt))
 }
 
 // keep keeps lines until they can be written.
@@ -180,6 +207,10 @@ func (w *worker) single(ctx context.Context, jobs []job) (worst outbound.Outcome
 		j.attempt++
 		one := w.begin(ctx, []job{j})
 		if len(one) == 0 {
+			return outbound.Refused, 0
+		}
+		if ctx.Err() != nil {
+			w.leave(ctx, one)
 			return outbound.Refused, 0
 		}
 		switch outcome, rest := w.send(ctx, one); outcome {
@@ -251,6 +282,10 @@ func (w *worker) pass(ctx context.Context) (rest time.Duration, end end) {
 		if len(w.begin(ctx, []job{j})) == 0 {
 			return backoff(w.unrecordable), unrecorded
 		}
+		if ctx.Err() != nil {
+			w.leave(ctx, []job{j})
+			return 0, accepted
+		}
 		lingering, cancel := linger(ctx, grace) // half a telling may be told twice
 		err := w.lane.edge.Tell(lingering, j.Alert, j.again)
 		cancel()
@@ -281,7 +316,7 @@ func (w *worker) finish(ctx context.Context, jobs []job, outcome outbound.Outcom
 	}
 	now := time.Now().UTC()
 	for _, j := range jobs {
-		if j.owed && (w.lane.edge != nil || outcome == outbound.Accepted || powerOfTwo(j.attempt)) {
+		if j.owed && outcome == outbound.Accepted || w.recorded(j) {
 			d := w.line(j, Finished)
 			d.At, d.Outcome, d.Code = now, outcome, code
 			w.keep(d)

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -262,8 +263,8 @@ func run(t *testing.T, m alerting.Deliveries, c alerting.Channels, past []incide
 	t.Helper()
 	d := newDesk(t, m, c)
 	d.Follow(past)
-	d.Live()
 	d.stop = d.start(t)
+	synctest.Wait() // the tour has begun: what is followed next is news to it
 	return d
 }
 

@@ -81,7 +81,6 @@ func start(t *testing.T, rec *record, rs []*alertmanager.Receiver, past []incide
 		t.Fatalf("New: %v", err)
 	}
 	d.Follow(past)
-	d.Live()
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- d.Run(ctx) }()

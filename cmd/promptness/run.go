@@ -163,7 +163,6 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger, h hooks) (err erro
 		return err
 	}
 	undo.add("record", rec.Close)
-	desk.Live()
 
 	// What is shown of it.
 	facts := &facts{proc: proc, rec: rec, boxes: boxes, in: in, rules: rules, shown: shown, srv: srv, started: time.Now()}
