@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/ministryofjustice/incident-promptness/incident"
+	"github.com/ministryofjustice/incident-promptness/internal/conf"
 )
 
 // DefaultTenant is the tenant where none is configured.
@@ -22,6 +23,20 @@ type Config struct {
 	// time. No meaning with an external cluster.
 	Dir string `yaml:"dir"`
 
+	// Ephemeral takes a Dir in which everything may be lost: in memory, in a
+	// container's own layer, on a network file system. It is no setting of a
+	// file: whoever starts the program must say it each time.
+	Ephemeral bool `yaml:"-"`
+
+	// NATS says how an external cluster is reached. Without urls the server runs
+	// in this process, on Dir.
+	NATS NATS `yaml:"nats"`
+
+	// Production refuses what can lose an acknowledged signal or let one part
+	// do the work of another: less than three replicas or servers, a server
+	// that does not sync before it answers, no TLS, no credentials. Default no.
+	Production bool `yaml:"production"`
+
 	// Replicas is how many servers keep each stream: 1 embedded, 3 in a
 	// cluster. Default 1.
 	Replicas int `yaml:"replicas"`
@@ -32,7 +47,8 @@ type Config struct {
 	MaxBytes Limits `yaml:"max_bytes"`
 
 	// MinFree is the free space on the disk of Dir below which nothing more is
-	// taken: a disk that is really full stops a stream until a restart.
+	// taken: a disk that is really full stops a stream until a restart. With an
+	// external cluster it is what must stay free below the limit of the account.
 	// Default 256MiB; 0 asks nothing.
 	MinFree Bytes `yaml:"min_free"`
 
@@ -43,6 +59,10 @@ type Config struct {
 	// not stored within two of them is refused. Default 5s.
 	Timeout time.Duration `yaml:"timeout"`
 }
+
+// productionReplicas is how many servers keep each stream in production: one
+// can be lost, and two still agree.
+const productionReplicas = 3
 
 // Limits bounds the streams of a tenant, in bytes on disk.
 type Limits struct {
@@ -111,6 +131,13 @@ func (c Config) Validate() error {
 		if l.got < l.least {
 			bad("%s: must be at least %s, is %s", l.field, l.least, l.got)
 		}
+	}
+	all = append(all, conf.Under("nats", c.NATS.validate(c.Production)))
+	if c.Production && !c.NATS.External() {
+		bad("production: needs an external cluster; name its servers under nats.urls")
+	}
+	if c.Production && c.Replicas < productionReplicas {
+		bad("replicas: must be at least %d in production, is %d", productionReplicas, c.Replicas)
 	}
 	if c.MinFree < 0 {
 		bad("min_free: must not be negative, is %s", c.MinFree)

@@ -74,6 +74,9 @@ const (
 
 // Error codes of the server (its errors.json).
 const (
+	codeNoPeers       jetstream.ErrorCode = 10005 // not enough servers for the replicas
+	codeNotAvailable  jetstream.ErrorCode = 10008 // the cluster has no leader
+	codeStreamOffline jetstream.ErrorCode = 10118
 	codeInsufficient  jetstream.ErrorCode = 10023 // the account's or the server's limit
 	codeWrongLast     jetstream.ErrorCode = 10071 // the fence does not fit
 	codeStoreFailed   jetstream.ErrorCode = 10077 // a limit of the stream, with the cause as text

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"bytes"
 	"context"
 	"maps"
 	"slices"
@@ -68,4 +69,9 @@ func (s *Store) PutFrame(ctx context.Context, signals map[int]incident.Signal, r
 // AppendDeliveryThrough is AppendDelivery with each try passing through f.
 func (s *Store) AppendDeliveryThrough(ctx context.Context, body []byte, f func(next PublishFunc) PublishFunc) (uint64, error) {
 	return s.appendDelivery(ctx, body, f(wire{s.nc, s.cfg.Timeout}.publish))
+}
+
+// PutObject stores raw as the object name of EVIDENCE.
+func (s *Store) PutObject(ctx context.Context, name string, raw []byte) error {
+	return s.objects.put(ctx, name, bytes.NewReader(raw))
 }

@@ -12,7 +12,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/ministryofjustice/incident-promptness/incident"
 	"github.com/ministryofjustice/incident-promptness/internal/eventually"
@@ -246,16 +245,22 @@ func TestWhatIsNotAFrameIsDamage(t *testing.T) {
 func TestEvidenceThatIsGoneOrOtherIsDamage(t *testing.T) {
 	for _, tt := range []struct {
 		name string
-		harm func(context.Context, jetstream.ObjectStore, string) error
+		harm func(ctx context.Context, st *stream.Store, name string) error
 	}{
-		{"gone", func(ctx context.Context, o jetstream.ObjectStore, name string) error { return o.Delete(ctx, name) }},
-		{"other", func(ctx context.Context, o jetstream.ObjectStore, name string) error {
-			_, err := o.PutBytes(ctx, name, make([]byte, 600<<10))
-			return err
+		{"gone", func(ctx context.Context, st *stream.Store, _ string) error {
+			return erase(ctx, st, "OBJ_EVIDENCE_moj", 6)
 		}},
-		{"shorter", func(ctx context.Context, o jetstream.ObjectStore, name string) error {
-			_, err := o.PutBytes(ctx, name, []byte("x"))
-			return err
+		{"without a part", func(ctx context.Context, st *stream.Store, _ string) error {
+			return erase(ctx, st, "OBJ_EVIDENCE_moj", 3)
+		}},
+		{"without its end", func(ctx context.Context, st *stream.Store, _ string) error {
+			return erase(ctx, st, "OBJ_EVIDENCE_moj", 5)
+		}},
+		{"other", func(ctx context.Context, st *stream.Store, name string) error {
+			return st.PutObject(ctx, name, make([]byte, 600<<10))
+		}},
+		{"shorter", func(ctx context.Context, st *stream.Store, name string) error {
+			return st.PutObject(ctx, name, []byte("x"))
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -263,11 +268,7 @@ func TestEvidenceThatIsGoneOrOtherIsDamage(t *testing.T) {
 			sig := webhookSignal("")
 			sig.Raw = slices.Repeat([]byte("a"), 600<<10)
 			pos := mustPut(t, st, sig).Pos
-			o, err := st.JetStream().ObjectStore(t.Context(), "EVIDENCE_moj")
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := tt.harm(t.Context(), o, incident.NewSignalID(sig.Source, sig.Raw).String()); err != nil {
+			if err := tt.harm(t.Context(), st, incident.NewSignalID(sig.Source, sig.Raw).String()); err != nil {
 				t.Fatal(err)
 			}
 			if _, err := st.Signal(t.Context(), pos); !isA[*stream.DamagedError](err) {
@@ -280,6 +281,15 @@ func TestEvidenceThatIsGoneOrOtherIsDamage(t *testing.T) {
 			}
 		})
 	}
+}
+
+// erase deletes message seq of a stream.
+func erase(ctx context.Context, st *stream.Store, name string, seq uint64) error {
+	js, err := st.JetStream().Stream(ctx, name)
+	if err != nil {
+		return err
+	}
+	return js.SecureDeleteMsg(ctx, seq)
 }
 
 func TestReaderOutlivesARestartUnderLoad(t *testing.T) {

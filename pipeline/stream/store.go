@@ -40,7 +40,9 @@ type Store struct {
 	ledger     jetstream.Stream
 	deliveries jetstream.Stream
 	positions  jetstream.KeyValue
-	evidence   jetstream.ObjectStore
+	leases     jetstream.KeyValue
+	evidence   jetstream.ObjectStore // to list and read; its Put needs a rollup, which is denied
+	objects    objects               // what writes
 
 	put *committer
 
@@ -49,9 +51,11 @@ type Store struct {
 	lastPos lastPos
 }
 
-// Open creates the streams that are missing, refuses those that are unsafe or
-// not as configured, and is ready for signals. nc must have the options of
-// [ConnOptions]; it stays the caller's.
+// Open finds the streams, refuses those that are unsafe or not as configured,
+// and is ready for signals. On the embedded server it makes those that are
+// missing; in a cluster that is the operator's, see [Create], and Open waits up
+// to half a minute for a cluster that has not settled. nc must have the options
+// of [ConnOptions]; it stays the caller's.
 func Open(ctx context.Context, nc *nats.Conn, cfg Config, hooks Hooks, log *slog.Logger) (*Store, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)

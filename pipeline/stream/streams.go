@@ -14,7 +14,7 @@ type names struct {
 	signals, signalSubject        string
 	ledger, ledgerSubject         string
 	deliveries, deliveriesSubject string
-	positions, evidence           string // buckets
+	positions, leases, evidence   string // buckets
 }
 
 func namesOf(tenant string) names {
@@ -22,7 +22,7 @@ func namesOf(tenant string) names {
 		signals: "SIGNALS_" + tenant, signalSubject: "signal." + tenant + ".frame",
 		ledger: "LEDGER_" + tenant, ledgerSubject: "ledger." + tenant,
 		deliveries: "DELIVERIES_" + tenant, deliveriesSubject: "deliveries." + tenant,
-		positions: "INGEST_" + tenant, evidence: "EVIDENCE_" + tenant,
+		positions: "INGEST_" + tenant, leases: "LEASES_" + tenant, evidence: "EVIDENCE_" + tenant,
 	}
 }
 
@@ -47,109 +47,78 @@ func streamConfig(name, subject string, replicas int, most Bytes) jetstream.Stre
 	}
 }
 
-// openStreams creates or checks each stream.
-func (s *Store) openStreams(ctx context.Context) error {
-	n, most, replicas := s.names, s.cfg.MaxBytes, s.cfg.Replicas
+// wanted are the streams of cfg's tenant, in the order in which they are made.
+func wanted(cfg Config) []jetstream.StreamConfig {
+	n, most, replicas := namesOf(cfg.Tenant), cfg.MaxBytes, cfg.Replicas
 
+	// The vault: a message of it can be deleted on a person's decision, the
+	// whole of it never.
 	signals := streamConfig(n.signals, n.signalSubject, replicas, most.Signals)
+	signals.DenyPurge = true
 	ledger := streamConfig(n.ledger, n.ledgerSubject, replicas, most.Ledger)
 	ledger.DenyDelete, ledger.DenyPurge = true, true
 	deliveries := streamConfig(n.deliveries, n.deliveriesSubject, replicas, most.Deliveries)
 	deliveries.DenyDelete, deliveries.DenyPurge = true, true
-
-	var errs [5]error
-	s.signals, errs[0] = s.openStream(ctx, signals)
-	s.ledger, errs[1] = s.openStream(ctx, ledger)
-	s.deliveries, errs[2] = s.openStream(ctx, deliveries)
-	errs[3] = s.openPositions(ctx)
-	errs[4] = s.openEvidence(ctx)
-	return errors.Join(errs[:]...)
+	return []jetstream.StreamConfig{
+		signals, ledger, deliveries,
+		bucketConfig(n.positions, replicas, most.Positions),
+		bucketConfig(n.leases, replicas, leasesBytes),
+		objectsConfig(n.evidence, replicas, most.Evidence),
+	}
 }
 
-// openStream returns the stream, after creating it if it is missing.
-func (s *Store) openStream(ctx context.Context, want jetstream.StreamConfig) (jetstream.Stream, error) {
+// leasesBytes bounds the bucket of leases: a handful of keys, one value each.
+const leasesBytes = 16 * MiB
+
+// bucketConfig is the stream beneath a key-value bucket. It differs from what
+// the client would make: values are read from the leader, so that a reader sees
+// what was written before, and no message can remove those before it.
+func bucketConfig(bucket string, replicas int, most Bytes) jetstream.StreamConfig {
+	c := streamConfig("KV_"+bucket, "$KV."+bucket+".>", replicas, most)
+	c.MaxMsgsPerSubject, c.MaxMsgSize = 1, -1
+	c.DenyDelete, c.DenyPurge = true, true
+	return c
+}
+
+// objectsConfig is the stream beneath an object store. Messages of it can be
+// deleted, for erasing, and none can remove those before it.
+func objectsConfig(bucket string, replicas int, most Bytes) jetstream.StreamConfig {
+	c := streamConfig("OBJ_"+bucket, "", replicas, most)
+	c.Subjects = []string{"$O." + bucket + ".C.>", "$O." + bucket + ".M.>"}
+	c.MaxMsgSize, c.DenyPurge = -1, true
+	return c
+}
+
+// openStreams finds each stream and checks it. On the embedded server it also
+// makes what is missing; in a cluster only the operator may, with [Create].
+func (s *Store) openStreams(ctx context.Context) error {
+	b := builder{js: s.js, cfg: s.cfg, make: !s.cfg.NATS.External()}
+	var errs []error
+	found := map[string]jetstream.Stream{}
+	for _, want := range wanted(s.cfg) {
+		st, _, err := b.open(ctx, want)
+		found[want.Name] = st
+		errs = append(errs, err)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	n := s.names
+	s.signals, s.ledger, s.deliveries = found[n.signals], found[n.ledger], found[n.deliveries]
 	ctx, cancel := s.request(ctx)
 	defer cancel()
-	st, err := s.js.Stream(ctx, want.Name)
-	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		st, err = s.js.CreateStream(ctx, want)
+	var err error
+	if s.positions, err = s.js.KeyValue(ctx, n.positions); err != nil {
+		return fmt.Errorf("open bucket %s: %w", n.positions, err)
 	}
-	if err != nil {
-		return nil, fmt.Errorf("open stream %s: %w", want.Name, err)
+	if s.leases, err = s.js.KeyValue(ctx, n.leases); err != nil {
+		return fmt.Errorf("open bucket %s: %w", n.leases, err)
 	}
-	return s.settle(ctx, st, want)
-}
-
-// settle returns st when it is as wanted. More room is the one change that it
-// makes: it loses nothing, and an operator who needs it is in a hurry.
-func (s *Store) settle(ctx context.Context, st jetstream.Stream, want jetstream.StreamConfig) (jetstream.Stream, error) {
-	larger := st.CachedInfo().Config
-	if larger.MaxBytes > 0 && want.MaxBytes > larger.MaxBytes {
-		larger.MaxBytes = want.MaxBytes
+	if s.evidence, err = s.js.ObjectStore(ctx, n.evidence); err != nil {
+		return fmt.Errorf("open object store %s: %w", n.evidence, err)
 	}
-	if p := differences(larger, want); len(p) > 0 {
-		return nil, &SettingsError{Stream: want.Name, Problems: p}
-	}
-	if larger.MaxBytes == st.CachedInfo().Config.MaxBytes {
-		return st, nil
-	}
-	st, err := s.js.UpdateStream(ctx, larger)
-	if err != nil {
-		return nil, fmt.Errorf("raise the limit of stream %s: %w", want.Name, err)
-	}
-	return st, nil
-}
-
-func (s *Store) openPositions(ctx context.Context) error {
-	ctx, cancel := s.request(ctx)
-	defer cancel()
-	want := jetstream.KeyValueConfig{
-		Bucket: s.names.positions, History: 1, Storage: jetstream.FileStorage,
-		Replicas: s.cfg.Replicas, MaxBytes: int64(s.cfg.MaxBytes.Positions),
-	}
-	kv, err := s.js.KeyValue(ctx, want.Bucket)
-	if errors.Is(err, jetstream.ErrBucketNotFound) {
-		kv, err = s.js.CreateKeyValue(ctx, want)
-	}
-	if err != nil {
-		return fmt.Errorf("open bucket %s: %w", want.Bucket, err)
-	}
-	s.positions = kv
-	return s.checkBucket(ctx, "KV_"+want.Bucket, want.MaxBytes)
-}
-
-func (s *Store) openEvidence(ctx context.Context) error {
-	ctx, cancel := s.request(ctx)
-	defer cancel()
-	want := jetstream.ObjectStoreConfig{
-		Bucket: s.names.evidence, Storage: jetstream.FileStorage,
-		Replicas: s.cfg.Replicas, MaxBytes: int64(s.cfg.MaxBytes.Evidence),
-	}
-	obj, err := s.js.ObjectStore(ctx, want.Bucket)
-	if errors.Is(err, jetstream.ErrBucketNotFound) || errors.Is(err, jetstream.ErrStreamNotFound) {
-		obj, err = s.js.CreateObjectStore(ctx, want)
-	}
-	if err != nil {
-		return fmt.Errorf("open object store %s: %w", want.Bucket, err)
-	}
-	s.evidence = obj
-	return s.checkBucket(ctx, "OBJ_"+want.Bucket, want.MaxBytes)
-}
-
-// checkBucket looks at the stream beneath a bucket. The client decides most of
-// its settings; here it is only whether something in it could be lost.
-func (s *Store) checkBucket(ctx context.Context, name string, most int64) error {
-	st, err := s.js.Stream(ctx, name)
-	if err != nil {
-		return fmt.Errorf("open stream %s: %w", name, err)
-	}
-	want := st.CachedInfo().Config
-	want.Storage, want.Retention, want.Discard = jetstream.FileStorage, jetstream.LimitsPolicy, jetstream.DiscardNew
-	want.MaxAge, want.MaxMsgs, want.MaxBytes = 0, -1, most
-	want.NoAck, want.PersistMode, want.Sealed = false, jetstream.DefaultPersistMode, false
-	want.Replicas, want.Mirror, want.Sources = s.cfg.Replicas, nil, nil
-	_, err = s.settle(ctx, st, want)
-	return err
+	s.objects = objects{store: s, stream: found["OBJ_"+n.evidence], bucket: n.evidence, pub: wire{s.nc, s.cfg.Timeout}}
+	return nil
 }
 
 // differences says in which settings got is not want.

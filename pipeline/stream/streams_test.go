@@ -51,7 +51,7 @@ func TestStreamsAreCreatedAndFoundAgain(t *testing.T) {
 	for name := range js.StreamNames(t.Context()).Name() {
 		got = append(got, name)
 	}
-	want := []string{"DELIVERIES_moj", "KV_INGEST_moj", "LEDGER_moj", "OBJ_EVIDENCE_moj", "SIGNALS_moj"}
+	want := []string{"DELIVERIES_moj", "KV_INGEST_moj", "KV_LEASES_moj", "LEDGER_moj", "OBJ_EVIDENCE_moj", "SIGNALS_moj"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("streams (-want +got):\n%s", diff)
 	}
@@ -93,8 +93,10 @@ func TestUnsafeStreamsAreRefusedByName(t *testing.T) {
 		{"in memory", "SIGNALS_moj", func(c *jetstream.StreamConfig) { c.Storage = jetstream.MemoryStorage; c.MaxBytes = 1 << 20 }, "storage"},
 		{"read by work queue", "SIGNALS_moj", func(c *jetstream.StreamConfig) { c.Retention = jetstream.WorkQueuePolicy }, "retention"},
 		{"read from any replica", "SIGNALS_moj", func(c *jetstream.StreamConfig) { c.AllowDirect = true }, "allow_direct"},
-		{"rolled up", "SIGNALS_moj", func(c *jetstream.StreamConfig) { c.AllowRollup = true }, "allow_rollup_hdrs"},
-		{"messages with an end", "SIGNALS_moj", func(c *jetstream.StreamConfig) { c.AllowMsgTTL = true; c.AllowRollup = true }, "allow_msg_ttl"},
+		{"rolled up", "SIGNALS_moj", func(c *jetstream.StreamConfig) { c.AllowRollup, c.DenyPurge = true, false }, "allow_rollup_hdrs"},
+		{"messages with an end", "SIGNALS_moj", func(c *jetstream.StreamConfig) {
+			c.AllowMsgTTL, c.AllowRollup, c.DenyPurge = true, true, false
+		}, "allow_msg_ttl"},
 		{"copied to a subject", "SIGNALS_moj", func(c *jetstream.StreamConfig) {
 			c.RePublish = &jetstream.RePublish{Source: ">", Destination: "leak.>"}
 		}, "republish"},
