@@ -14,9 +14,13 @@ import (
 // and says which one does not fit.
 type checker struct {
 	head Head
-	// mark is the checkpoint, compared when the chain comes to it. N = 0
-	// compares nothing.
-	mark Checkpoint
+	// marks are compared when the chain comes to them, the checkpoint first. One
+	// of N = 0 compares nothing.
+	marks []mark
+	// trusted is the message up to which, itself left out, the chain was hashed
+	// before and is not hashed again; unhashed says that head's was not.
+	trusted  uint64
+	unhashed bool
 	// each is given every entry that fits.
 	each func(*record) error
 
@@ -35,8 +39,35 @@ type covered struct {
 	commit incident.Digest
 }
 
-func newChecker(mark Checkpoint, each func(*record) error) *checker {
-	return &checker{mark: mark, each: each, erased: map[incident.Pos]struct{}{}}
+// A mark is an entry that somebody outside of the record names.
+type mark struct {
+	Checkpoint
+	who string
+}
+
+func newChecker(marks []mark, each func(*record) error) *checker {
+	return &checker{marks: marks, each: each, erased: map[incident.Pos]struct{}{}}
+}
+
+// furthest returns the mark that names the last entry.
+func (c *checker) furthest() mark {
+	var far mark
+	for _, m := range c.marks {
+		if m.N > far.N {
+			far = m
+		}
+	}
+	return far
+}
+
+// named reports whether a mark names entry n, and with which hash.
+func (c *checker) named(n uint64) (hash incident.Hash, ok bool) {
+	for _, m := range c.marks {
+		if m.N == n {
+			return m.Hash, true
+		}
+	}
+	return hash, false
 }
 
 // take puts r into its place.
@@ -51,6 +82,9 @@ func (c *checker) take(r *record) error {
 	if r.err != nil {
 		return bad(r.err)
 	}
+	if c.unhashed {
+		c.head.Hash = e.Prev
+	}
 	err := c.head.follows(e)
 	if _, ok := errors.AsType[*unlinkedError](err); ok {
 		doubt := *r
@@ -61,8 +95,12 @@ func (c *checker) take(r *record) error {
 		return bad(err)
 	}
 	c.head.step(e, r.hash, r.seq)
-	if e.N == c.mark.N {
-		if err := c.compare(r); err != nil {
+	c.unhashed = r.unhashed
+	for _, m := range c.marks {
+		if e.N != m.N || r.unhashed {
+			continue
+		}
+		if err := m.compare(r); err != nil {
 			return err
 		}
 	}
@@ -78,16 +116,16 @@ func (c *checker) take(r *record) error {
 	return nil
 }
 
-// compare compares the entry that the checkpoint names with the checkpoint.
-func (c *checker) compare(r *record) error {
+// compare compares the entry that m names with what m says of it.
+func (m *mark) compare(r *record) error {
 	differs := &RefusedError{Name: RefuseDiffers, N: r.entry.N, Seq: r.seq}
 	switch {
-	case r.hash != c.mark.Hash:
-		differs.What = fmt.Sprintf("hash is %s, the checkpoint says %s", r.hash, c.mark.Hash)
-	case r.seq != c.mark.Seq:
-		differs.What = fmt.Sprintf("the checkpoint says message %d", c.mark.Seq)
+	case r.hash != m.Hash:
+		differs.What = fmt.Sprintf("hash is %s, %s says %s", r.hash, m.who, m.Hash)
+	case r.seq != m.Seq:
+		differs.What = fmt.Sprintf("%s says message %d", m.who, m.Seq)
 	case !r.last:
-		differs.What = "the checkpoint stands in the middle of a step"
+		differs.What = m.who + " stands in the middle of a step"
 	default:
 		return nil
 	}
@@ -110,12 +148,13 @@ func (c *checker) blame(secondIsWhole bool) error {
 // chain with the checkpoint.
 func (c *checker) end() error {
 	if c.doubt != nil {
-		if c.mark.N == c.doubt.entry.N {
-			return c.blame(c.doubt.hash == c.mark.Hash)
+		if hash, ok := c.named(c.doubt.entry.N); ok {
+			return c.blame(c.doubt.hash == hash)
 		}
-		return c.blame(c.head.N == 0 || c.mark.N != c.head.N)
+		_, ok := c.named(c.head.N)
+		return c.blame(c.head.N == 0 || !ok)
 	}
-	if c.head.N < c.mark.N {
+	if c.head.N < c.furthest().N {
 		return c.ahead(nil)
 	}
 	return nil
@@ -177,11 +216,15 @@ func endOf(ctx context.Context, log Log) (last uint64, deleted int, err error) {
 	}
 }
 
-// chain walks the whole log through c. The log said that it reaches last, and
-// that so many messages are gone.
+// chain walks the log through c, from behind its head on. The log said that it
+// reaches last, and that so many messages are gone.
 func (c *checker) chain(ctx context.Context, log Log, last uint64, deleted int, progress func(done, total uint64)) error {
-	next := uint64(1)
-	err := walk(ctx, log, 1, func(r *record) error {
+	next := c.head.Seq + 1
+	read := walk
+	if last < next+few {
+		read = one // at a take-over there is little to read
+	}
+	err := read(ctx, log, next, c.trusted, func(r *record) error {
 		if r.seq != next {
 			return c.lost(next, fmt.Sprintf("message %d follows %d", r.seq, next-1), nil)
 		}
@@ -219,6 +262,9 @@ func (c *checker) chain(ctx context.Context, log Log, last uint64, deleted int, 
 	return nil
 }
 
+// few is up to how many messages it does not pay to decode with all processors.
+const few = 16
+
 // unreadable reports whether message seq is damaged, not only out of reach for
 // the moment: it cannot be read again, and the one before or after it can.
 func (c *checker) unreadable(ctx context.Context, log Log, seq uint64) bool {
@@ -236,8 +282,9 @@ func (c *checker) unreadable(ctx context.Context, log Log, seq uint64) bool {
 // ahead says that the record ends before the entry that the checkpoint names,
 // and names the first one that is lost.
 func (c *checker) ahead(err error) error {
+	far := c.furthest()
 	return &RefusedError{Name: RefuseAhead, N: c.head.N + 1, Seq: c.head.Seq + 1, Err: err,
-		What: fmt.Sprintf("it is lost: the record ends before it, and the checkpoint names entry %d in message %d", c.mark.N, c.mark.Seq)}
+		What: fmt.Sprintf("it is lost: the record ends before it, and %s names entry %d in message %d", far.who, far.N, far.Seq)}
 }
 
 // shorter looks for the first entry that is lost in a log that ends before the

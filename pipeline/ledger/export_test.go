@@ -79,3 +79,11 @@ func AppendSlot(cp Checkpoint) ([]byte, error) { return appendSlot(nil, cp) }
 
 // EncodeChecked writes e and says whether it will be read again, as Commit does.
 func EncodeChecked(e *incident.Entry) ([]byte, error) { return newCoder().encode(nil, e) }
+
+// FailCheckpoint makes every further write of f's checkpoint fail.
+func (f *Follower) FailCheckpoint(fault DiskFault) {
+	f.file.f = &faulty{storage: f.file.f, fault: fault}
+}
+
+// LookEvery is how often a follower looks whether what it read still stands.
+const LookEvery = lookEvery

@@ -15,7 +15,7 @@ import (
 // The first fault is returned as a *RefusedError that names the entry.
 func VerifyLines(r io.Reader) (Report, error) {
 	v := newVerifier(nil)
-	check := newChecker(Checkpoint{}, func(r *record) error { return v.entry(context.Background(), r) })
+	check := newChecker(nil, func(r *record) error { return v.entry(context.Background(), r) })
 	lines := bufio.NewReaderSize(r, MaxBody+1)
 	co := newCoder()
 	for {
@@ -31,7 +31,7 @@ func VerifyLines(r io.Reader) (Report, error) {
 		}
 		line = bytes.Clone(bytes.TrimSuffix(line, []byte{'\n'}))
 		rec := &record{line: line}
-		rec.read(co)
+		rec.read(co, 0)
 		if err := check.take(rec); err != nil {
 			return v.report, err
 		}

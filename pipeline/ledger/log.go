@@ -26,6 +26,14 @@ type Log interface {
 	State(ctx context.Context) (first, last uint64, deleted int, err error)
 }
 
+// A Tailer is a Log that can be followed.
+type Tailer interface {
+	Log
+	// Tail does what Messages does and goes on with what is appended, until ctx
+	// ends. It may wait for ever where the log was cut or made anew.
+	Tail(ctx context.Context, from uint64, yield func(seq uint64, body []byte) error) error
+}
+
 // A Vault is the SIGNALS stream, as far as the record is checked against it.
 type Vault interface {
 	// Last returns the position of the last stored signal, zero when none.

@@ -10,17 +10,32 @@ import (
 
 // Options are what a ledger is opened with.
 type Options struct {
-	Log   Log
+	Log Log
+	// Vault is needed to write, not to follow.
 	Vault Vault
 	// Checkpoint is the path of the checkpoint file. It MUST lie outside the
-	// directory of the store, whose loss it is there to notice.
+	// directory of the store, whose loss it is there to notice, and is one
+	// process's own. Empty follows without one: then the loss of the record's
+	// end is not noticed here.
 	Checkpoint string
 	// Each, if set, is given every entry in its order while the chain is
-	// checked, so that the record is read once. Where Open fails, what Each
-	// made of them is worth nothing. Its error ends Open.
+	// checked, so that the record is read once. Where Open or Follow fails, what
+	// Each made of them is worth nothing. Its error ends them.
 	Each func(incident.Entry) error
 	// Progress, if set, is told how many of how many messages are checked.
 	Progress func(done, total uint64)
+
+	// Shared says that other processes write to this record: a checkpoint any
+	// number of steps behind is then what an absence leaves. Else it is refused
+	// if it is more than one step behind.
+	Shared bool
+	// Quick hashes the chain from the checkpoint on only. What stands before is
+	// read, decoded and put into its order all the same.
+	Quick bool
+	// Vouched is where a processor at work, which verified the record itself,
+	// says that it reached: the record is compared with it too, and one without a
+	// checkpoint begins with it.
+	Vouched *Checkpoint
 }
 
 // Open checks the whole record and returns its one writer. In this order, the
@@ -31,62 +46,14 @@ type Options struct {
 //
 // A checkpoint one step behind is what a crash leaves: the step was checked
 // with the chain, and the checkpoint is written before Open returns.
-func Open(ctx context.Context, o Options) (w *Writer, err error) {
-	file, err := OpenCheckpoint(o.Checkpoint)
+func Open(ctx context.Context, o Options) (*Writer, error) {
+	f, err := Follow(ctx, o)
 	if err != nil {
 		return nil, err
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, file.Close())
-		}
-	}()
-	last, deleted, err := endOf(ctx, o.Log)
+	w, err := f.Lead(ctx)
 	if err != nil {
-		return nil, err
-	}
-	mark, err := file.Read()
-	switch {
-	case errors.Is(err, ErrNoCheckpoint) && last > 0:
-		return nil, &RefusedError{Name: RefuseMissing, What: fmt.Sprintf("%s has none, and the record has %d messages", o.Checkpoint, last), Err: err}
-	case errors.Is(err, ErrNoCheckpoint):
-		// Before the first entry, so that from then on a missing checkpoint
-		// means a lost one.
-		if err := file.Write(Checkpoint{}); err != nil {
-			return nil, err
-		}
-	case err != nil:
-		return nil, err
-	}
-
-	w = &Writer{log: o.Log, file: file, coder: newCoder()}
-	check := newChecker(mark, func(r *record) error {
-		w.index(r.entry.N, r.seq)
-		if o.Each != nil {
-			return o.Each(r.entry)
-		}
-		return nil
-	})
-	if last < mark.Seq {
-		return nil, check.shorter(ctx, o.Log, last, deleted, o.Progress)
-	}
-	if err := check.chain(ctx, o.Log, last, deleted, o.Progress); err != nil {
-		return nil, err
-	}
-	if err := stale(mark, check.head); err != nil {
-		return nil, err
-	}
-	if err := check.reaches(ctx, o.Vault); err != nil {
-		return nil, err
-	}
-	if err := check.lastSignal(ctx, o.Vault); err != nil {
-		return nil, err
-	}
-	w.head = check.head
-	if mark.N < w.head.N {
-		if err := file.Write(w.head.checkpoint()); err != nil {
-			return nil, err
-		}
+		return nil, errors.Join(err, f.Close())
 	}
 	return w, nil
 }

@@ -31,7 +31,7 @@ type Report struct {
 func Verify(ctx context.Context, log Log, vault Vault, checkpointPath string, progress func(done, total uint64)) (Report, error) {
 	// Read in this order a checkpoint of a record that grows is never ahead of
 	// the end that is read after it.
-	mark, markErr := ReadCheckpoint(checkpointPath)
+	cp, markErr := ReadCheckpoint(checkpointPath)
 	if markErr != nil && !errors.Is(markErr, ErrNoCheckpoint) {
 		return Report{}, markErr
 	}
@@ -44,15 +44,15 @@ func Verify(ctx context.Context, log Log, vault Vault, checkpointPath string, pr
 	}
 	// Read again after the end was: the writer is never more than one step
 	// past its checkpoint, however fast it goes.
-	newer := mark
+	newer := cp
 	if markErr == nil {
 		if newer, err = ReadCheckpoint(checkpointPath); err != nil {
 			return Report{}, err
 		}
 	}
 	v := newVerifier(vault)
-	check := newChecker(mark, func(r *record) error { return v.entry(ctx, r) })
-	if last < mark.Seq {
+	check := newChecker([]mark{{cp, "the checkpoint"}}, func(r *record) error { return v.entry(ctx, r) })
+	if last < cp.Seq {
 		return v.report, check.shorter(ctx, log, last, deleted, progress)
 	}
 	if err := check.chain(ctx, log, last, deleted, progress); err != nil {

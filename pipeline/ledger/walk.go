@@ -14,17 +14,21 @@ import (
 // A record is one line as it was read: decoded and hashed, not yet put into
 // its place in the chain.
 type record struct {
-	seq   uint64
-	last  bool // of its message
-	line  []byte
-	hash  incident.Hash
-	entry incident.Entry
-	err   error // why it could not be decoded; entry is then worth nothing
+	seq  uint64
+	last bool // of its message
+	line []byte
+	hash incident.Hash
+	// unhashed says that hash was left out.
+	unhashed bool
+	entry    incident.Entry
+	err      error // why it could not be decoded; entry is then worth nothing
 }
 
-// read decodes and hashes r's line.
-func (r *record) read(co *coder) {
-	r.hash = incident.HashOf(r.line)
+// read decodes r's line, and hashes it unless it stands before message trusted.
+func (r *record) read(co *coder, trusted uint64) {
+	if r.unhashed = r.seq < trusted; !r.unhashed {
+		r.hash = incident.HashOf(r.line)
+	}
 	r.err = co.decode(r.line, &r.entry)
 }
 
@@ -48,10 +52,10 @@ type chunk struct {
 var errStop = errors.New("stop reading")
 
 // walk reads every message of log from sequence from on, decodes and hashes
-// with all processors, and yields the records one by one in their order. A
+// (before message trusted it only decodes) with all processors, and yields the records one by one in their order. A
 // record is yield's until it returns; its line and its entry's parts for ever. It
 // returns the first error of the log or of yield; errStop ends it without one.
-func walk(ctx context.Context, log Log, from uint64, yield func(*record) error) error {
+func walk(ctx context.Context, log Log, from, trusted uint64, yield func(*record) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	workers := runtime.GOMAXPROCS(0)
 	work := make(chan *chunk)
@@ -65,7 +69,7 @@ func walk(ctx context.Context, log Log, from uint64, yield func(*record) error) 
 		wg.Go(func() {
 			co := newCoder()
 			for c := range work {
-				c.decode(co)
+				c.decode(co, trusted)
 				close(c.done)
 			}
 		})
@@ -102,12 +106,12 @@ func walk(ctx context.Context, log Log, from uint64, yield func(*record) error) 
 }
 
 // one does what walk does without other goroutines: for a few records.
-func one(ctx context.Context, log Log, from uint64, yield func(*record) error) error {
+func one(ctx context.Context, log Log, from, trusted uint64, yield func(*record) error) error {
 	co := newCoder()
 	var c chunk
 	err := log.Messages(ctx, from, func(seq uint64, body []byte) error {
 		c.seqs, c.bodies = append(c.seqs[:0], seq), append(c.bodies[:0], body)
-		c.decode(co)
+		c.decode(co, trusted)
 		for i := range c.records {
 			if err := yield(&c.records[i]); err != nil {
 				return err
@@ -161,7 +165,7 @@ func read(ctx context.Context, log Log, from uint64, order, work chan<- *chunk, 
 }
 
 // decode reads the records of c's messages.
-func (c *chunk) decode(co *coder) {
+func (c *chunk) decode(co *coder, trusted uint64) {
 	c.records = slices.Grow(c.records[:0], len(c.bodies))
 	for i, body := range c.bodies {
 		for rest, more := body, true; more; {
@@ -169,7 +173,7 @@ func (c *chunk) decode(co *coder) {
 			line, rest, more = bytes.Cut(rest, []byte{'\n'})
 			c.records = append(c.records, record{seq: c.seqs[i], last: !more, line: line})
 			r := &c.records[len(c.records)-1]
-			r.read(co)
+			r.read(co, trusted)
 			if r.err == nil && len(body) > MaxBody {
 				r.err = errTooLong
 			}

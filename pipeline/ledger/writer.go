@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
-	"slices"
-	"sync"
+	"sync/atomic"
 
 	"github.com/ministryofjustice/incident-promptness/incident"
 )
@@ -14,31 +12,14 @@ import (
 // A Writer is the one who adds to the record. Commit is called by one goroutine
 // at a time; Entries and Head may be called by any.
 type Writer struct {
-	log  Log
+	*trail
 	file *CheckpointFile
 
 	// coder and buf are owned by Commit.
 	coder *coder
 	buf   []byte
 
-	mu    sync.Mutex
-	head  Head
-	spent error
-	// starts holds the number of the first entry of every sparse-th message,
-	// the first one included.
-	starts []uint64
-}
-
-// sparse is how many messages share a place in the index: one number for each
-// message would be 24 MB in a record of three million, and reading a few
-// messages more costs nothing that a reader feels.
-const sparse = 32
-
-// index notes that entry n stands in message seq. It is told all, in order.
-func (w *Writer) index(n, seq uint64) {
-	if int((seq-1)/sparse) == len(w.starts) {
-		w.starts = append(w.starts, n)
-	}
+	spent atomic.Pointer[SpentError]
 }
 
 // A SpentError says that a commit failed before, and that what is true can only
@@ -91,12 +72,10 @@ func (w *Writer) Commit(ctx context.Context, entries []incident.Entry) error {
 	if len(entries) == 0 {
 		return nil
 	}
-	w.mu.Lock()
-	head, spent := w.head, w.spent
-	w.mu.Unlock()
-	if spent != nil {
-		return &SpentError{spent}
+	if spent := w.spent.Load(); spent != nil {
+		return spent
 	}
+	head := w.end()
 	fence := head.Seq
 	body := w.buf[:0]
 	for i := range entries {
@@ -131,90 +110,13 @@ func (w *Writer) Commit(ctx context.Context, entries []incident.Entry) error {
 	if err := w.file.Write(head.checkpoint()); err != nil {
 		return w.fail(err)
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.head = head
-	w.index(entries[0].N, head.Seq)
+	w.added(entries[0].N, head)
 	return nil
 }
 
 func (w *Writer) fail(err error) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.spent = err
+	w.spent.Store(&SpentError{err})
 	return err
-}
-
-// Head returns the number and the hash of the last entry that is safe, and the
-// sequence of its message: zeros before the first.
-func (w *Writer) Head() (n uint64, hash incident.Hash, seq uint64) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.head.N, w.head.Hash, w.head.Seq
-}
-
-// Entries yields the entries from number from on, up to the last one that was
-// safe when the reading began. Each is checked against the one before it, so a
-// record that was damaged since Open is noticed, not shown. An error is yielded
-// last, with a zero entry.
-func (w *Writer) Entries(ctx context.Context, from uint64) iter.Seq2[incident.Entry, error] {
-	return func(yield func(incident.Entry, error) bool) {
-		w.mu.Lock()
-		until := w.head.N
-		starts := w.starts
-		w.mu.Unlock()
-		if from > until {
-			return
-		}
-		from = max(from, 1)
-		at, found := slices.BinarySearch(starts, from)
-		if !found {
-			at--
-		}
-		h := Head{N: starts[at] - 1, Seq: uint64(at * sparse)}
-		c := link{head: h, known: h.N == 0}
-		read := one
-		if until-from > many {
-			read = walk
-		}
-		err := read(ctx, w.log, h.Seq+1, func(r *record) error {
-			if err := c.take(r); err != nil {
-				return err
-			}
-			if r.entry.N > until || r.entry.N >= from && !yield(r.entry, nil) || r.entry.N == until {
-				return errStop
-			}
-			return nil
-		})
-		if err != nil {
-			yield(incident.Entry{}, err)
-		}
-	}
-}
-
-// many is from how many entries on it pays to decode them with all processors.
-const many = 2000
-
-// A link checks records against the one before. What comes before the first
-// need not be known.
-type link struct {
-	head  Head
-	known bool // the hash in head
-}
-
-func (c *link) take(r *record) error {
-	err := r.err
-	if !c.known {
-		c.head.Hash, c.known = r.entry.Prev, true
-	}
-	if err == nil {
-		err = c.head.follows(&r.entry)
-	}
-	if err != nil {
-		return &RefusedError{Name: RefuseRecord, N: c.head.N + 1, Seq: r.seq, Err: err}
-	}
-	c.head.step(&r.entry, r.hash, r.seq)
-	return nil
 }
 
 // Close closes the checkpoint file. The log is its owner's to close.

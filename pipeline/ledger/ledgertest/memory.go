@@ -33,6 +33,8 @@ type Memory struct {
 	mu     sync.Mutex
 	Bodies [][]byte // Bodies[0] is message 1; nil is one that is gone
 	Next   Fault
+
+	grown chan struct{} // closed when the messages change; nil while nobody waits
 }
 
 var _ ledger.Log = (*Memory)(nil)
@@ -56,6 +58,7 @@ func (m *Memory) Append(ctx context.Context, body []byte, fence uint64) error {
 		return fmt.Errorf("%w: %d, not %d", ErrFenced, len(m.Bodies), fence)
 	}
 	m.Bodies = append(m.Bodies, slices.Clone(body))
+	m.wake()
 	if fault == FailedAfter {
 		return ErrFault
 	}
@@ -79,6 +82,50 @@ func (m *Memory) Messages(ctx context.Context, from uint64, yield func(seq uint6
 		}
 	}
 	return nil
+}
+
+// Tail yields the messages from sequence from on, and those to come until ctx
+// ends. A message that is gone, or a log that was cut, is waited for.
+func (m *Memory) Tail(ctx context.Context, from uint64, yield func(seq uint64, body []byte) error) error {
+	for next := max(from, 1); ; {
+		err := m.Messages(ctx, next, func(seq uint64, body []byte) error {
+			next = seq + 1
+			return yield(seq, body)
+		})
+		if err != nil {
+			return err
+		}
+		m.mu.Lock()
+		if m.grown == nil {
+			m.grown = make(chan struct{})
+		}
+		grown := m.grown
+		more := next <= uint64(len(m.Bodies)) && slices.ContainsFunc(m.Bodies[next-1:], func(b []byte) bool { return b != nil })
+		m.mu.Unlock()
+		if more {
+			continue
+		}
+		select {
+		case <-grown:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// Edit changes the messages while others read them.
+func (m *Memory) Edit(f func(bodies [][]byte) [][]byte) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.Bodies = f(m.Bodies)
+	m.wake()
+}
+
+func (m *Memory) wake() {
+	if m.grown != nil {
+		close(m.grown)
+		m.grown = nil
+	}
 }
 
 // State counts the messages.
