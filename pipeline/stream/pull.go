@@ -36,6 +36,8 @@ type puller struct {
 	next  uint64 // the sequence wanted next
 	// headers asks for headers only: bodies are empty then.
 	headers bool
+	// replica is the server whose copy is read; empty: whichever is given.
+	replica string
 	request []byte // one pull request, as the server's API has it
 
 	consumer string // "" when there is none
@@ -109,19 +111,11 @@ func (p *puller) rest(ctx context.Context) {
 
 // begin makes a consumer at next and asks for messages.
 func (p *puller) begin(ctx context.Context) error {
-	rctx, cancel := p.store.request(ctx)
-	defer cancel()
-	c, err := p.store.js.CreateConsumer(rctx, p.name, jetstream.ConsumerConfig{
-		DeliverPolicy:     jetstream.DeliverByStartSequencePolicy,
-		OptStartSeq:       p.next,
-		AckPolicy:         jetstream.AckNonePolicy,
-		InactiveThreshold: time.Minute,
-		MemoryStorage:     true,
-		Replicas:          1,
-		HeadersOnly:       p.headers,
+	info, err := p.store.consumerOn(ctx, p.name, p.replica, jetstream.ConsumerConfig{
+		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: p.next, HeadersOnly: p.headers,
 	})
 	if err != nil {
-		return fmt.Errorf("make a consumer: %w", err)
+		return err
 	}
 	// A full channel drops messages; this one holds all that was asked for.
 	p.msgs = make(chan *nats.Msg, 2*pullMessages+64)
@@ -130,7 +124,7 @@ func (p *puller) begin(ctx context.Context) error {
 		return fmt.Errorf("subscribe: %w", err)
 	}
 	p.up = p.store.nc.StatusChanged(nats.CONNECTED)
-	p.consumer, p.cseq, p.asked = c.CachedInfo().Name, 1, 0
+	p.consumer, p.cseq, p.asked = info.Name, 1, 0
 	return p.ask()
 }
 
