@@ -16,10 +16,13 @@ import (
 
 func TestMain(m *testing.M) { natstest.Main(m) }
 
-// connect returns a JetStream of a client that comes back after every fault.
+// connect returns a JetStream of a client that comes back after every fault. It
+// asks often whether its server lives: one that is stopped, or behind a silent
+// link, keeps its connections open.
 func connect(t *testing.T, urls string) jetstream.JetStream {
 	t.Helper()
 	nc, err := nats.Connect(urls, nats.MaxReconnects(-1), nats.ReconnectWait(20*time.Millisecond), nats.ReconnectBufSize(-1),
+		nats.PingInterval(500*time.Millisecond), nats.MaxPingsOutstanding(2), nats.Timeout(time.Second),
 		nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
 	if err != nil {
 		t.Fatal(err)
