@@ -33,6 +33,7 @@ var may = map[string]string{
 	"pipeline/ledger/ledgertest": "incident pipeline/ledger",
 
 	"pipeline/metrics": "incident report",
+	"pipeline/watch":   "incident",
 
 	"alerting":   "incident internal/*",
 	"alerting/*": "incident internal/*",
