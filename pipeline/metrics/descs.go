@@ -66,7 +66,7 @@ var (
 	oldestUnprocessed = desc("oldest_unprocessed_signal_timestamp_seconds",
 		"When the oldest signal was received that is stored and not yet in the record. Absent while there is none.")
 	ledgerVerified = desc("ledger_verified",
-		"1 if the chain of the record was verified at start and nothing was found wrong since, else 0.")
+		"1 if the record was verified at start and neither a monitor, a scrub nor whoever reads it has found a fault since; else 0. promptness_record_fault names the fault.")
 	ledgerEntries = desc("ledger_entries",
 		"Entries in the record.")
 	buildInfo = desc("build_info",
