@@ -94,6 +94,7 @@ func inBubble(t *testing.T, start string, f func(*world)) {
 func (w *world) config() stream.Config {
 	cfg := stream.Default()
 	cfg.Dir, cfg.MinFree = filepath.Join(w.dir, "store"), 0
+	cfg.Ephemeral = true
 	cfg.MaxBytes = stream.Limits{
 		Signals: 256 * stream.MiB, Ledger: 256 * stream.MiB, Deliveries: 16 * stream.MiB,
 		Positions: 4 * stream.MiB, Evidence: 64 * stream.MiB,

@@ -163,6 +163,7 @@ func openDemo(dir string, script []demoSignal) (*demo, Config, error) {
 	d := newDemo(time.Now(), script)
 	cfg := Default()
 	cfg.DataDir, cfg.Store.Dir, cfg.PepperFile = dir, "", ""
+	cfg.Store.Ephemeral = true // it is gone when the demonstration ends
 	cfg.Listen = Listen{Webhooks: "127.0.0.1:0", Admin: "127.0.0.1:0"}
 	cfg.fill(nil)
 	deskToken := filepath.Join(cfg.Secrets(), "desk-1.token")

@@ -26,6 +26,7 @@ func vault(t *testing.T) *stream.Store {
 	cfg := stream.Default()
 	cfg.Dir = t.TempDir()
 	cfg.MinFree = 0
+	cfg.Ephemeral = true
 	cfg.MaxBytes = stream.Limits{
 		Signals: 256 * stream.MiB, Ledger: 64 * stream.MiB, Deliveries: 16 * stream.MiB,
 		Positions: 16 * stream.MiB, Evidence: 128 * stream.MiB,

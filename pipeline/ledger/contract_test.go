@@ -31,6 +31,7 @@ func serve(tb testing.TB, dir string) *server {
 	tb.Helper()
 	cfg := stream.Default()
 	cfg.Dir, cfg.MinFree = filepath.Join(dir, "store"), 0
+	cfg.Ephemeral = true
 	cfg.MaxBytes = stream.Limits{
 		Signals: 256 * stream.MiB, Ledger: 1024 * stream.MiB, Deliveries: 16 * stream.MiB,
 		Positions: 4 * stream.MiB, Evidence: 64 * stream.MiB,

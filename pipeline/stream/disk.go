@@ -1,9 +1,14 @@
 package stream
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
+	"path/filepath"
+	"slices"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -21,22 +26,135 @@ func FreeBytes(dir string) (Bytes, error) {
 // KiB to a file in dir and syncs it. It is the most that one writer can do with
 // an answer for each; frames do better. The file is removed.
 func FsyncRate(dir string, d time.Duration) (perSecond float64, err error) {
-	f, err := os.CreateTemp(dir, "fsync-*")
-	if err != nil {
-		return 0, fmt.Errorf("measure fsync: %w", err)
-	}
-	defer func() { err = errors.Join(err, f.Close(), os.Remove(f.Name())) }()
-	block := make([]byte, 1<<10)
 	start := time.Now()
 	n := 0
-	for time.Since(start) < d || n == 0 {
-		if _, err := f.Write(block); err != nil {
-			return 0, fmt.Errorf("measure fsync: %w", err)
+	err = syncing(dir, func(write func() error) error {
+		start = time.Now()
+		for time.Since(start) < d || n == 0 {
+			if err := write(); err != nil {
+				return err
+			}
+			n++
 		}
-		if err := f.Sync(); err != nil {
-			return 0, fmt.Errorf("measure fsync: %w", err)
-		}
-		n++
+		return nil
+	})
+	return float64(n) / time.Since(start).Seconds(), err
+}
+
+// syncing gives f a function that appends 1 KiB to a file in dir and syncs it.
+func syncing(dir string, f func(write func() error) error) (err error) {
+	file, err := os.CreateTemp(dir, "fsync-*")
+	if err != nil {
+		return fmt.Errorf("measure fsync: %w", err)
 	}
-	return float64(n) / time.Since(start).Seconds(), nil
+	defer func() { err = errors.Join(err, file.Close(), os.Remove(file.Name())) }()
+	block := make([]byte, 1<<10)
+	return f(func() error {
+		_, err := file.Write(block)
+		if err == nil {
+			err = file.Sync()
+		}
+		if err != nil {
+			return fmt.Errorf("measure fsync: %w", err)
+		}
+		return nil
+	})
+}
+
+const (
+	// slowSync is from when on a durable write is worth a warning. Disks that
+	// turn need 5 to 30 ms, others less than one; over 100 ms the disk fails, is
+	// not one, or is everybody's. Each signal waits for one, each step for two
+	// more; a request is given up after Config.Timeout, 5 s. So at the warning
+	// there is time to act.
+	slowSync = 100 * time.Millisecond
+	// syncEvery is how often a durable write is measured, and syncTries how many
+	// are made then: the middle one counts, for one may stand behind a stranger's.
+	syncEvery = time.Minute
+	syncTries = 5
+)
+
+// A syncMeter measures how long the disk beneath a directory takes to make 1 KiB
+// durable.
+type syncMeter struct {
+	dir     string
+	log     *slog.Logger
+	syncing func(dir string, f func(write func() error) error) error
+
+	mu    sync.Mutex
+	took  time.Duration
+	at    time.Time
+	since time.Time // of a measurement that has not ended, else zero
+	slow  bool
+}
+
+// newSyncMeter measures in dir. What killed processes left there is removed.
+func newSyncMeter(dir string, log *slog.Logger) *syncMeter {
+	left, _ := filepath.Glob(filepath.Join(dir, "fsync-*")) // the pattern is good
+	for _, f := range left {
+		_ = os.Remove(f) // it is in nobody's way
+	}
+	return &syncMeter{dir: dir, log: log, syncing: syncing}
+}
+
+// measure makes a few durable writes and says so when they are slow, or no
+// longer are.
+func (m *syncMeter) measure(ctx context.Context) error {
+	var took []time.Duration
+	m.mu.Lock()
+	m.since = time.Now()
+	m.mu.Unlock()
+	err := m.syncing(m.dir, func(write func() error) error {
+		for range syncTries {
+			start := time.Now()
+			m.mu.Lock()
+			m.since = start
+			m.mu.Unlock()
+			if err := write(); err != nil {
+				return err
+			}
+			took = append(took, time.Since(start))
+		}
+		return nil
+	})
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.since = time.Time{}
+	if err != nil {
+		return err
+	}
+	slices.Sort(took)
+	was := m.slow
+	m.took, m.at = took[len(took)/2], time.Now()
+	m.slow = m.took > slowSync
+	switch {
+	case m.slow && !was:
+		m.log.WarnContext(ctx, "the disk of the store is slow: every answer waits for it", "sync", m.took, "bound", slowSync)
+	case was && !m.slow:
+		m.log.InfoContext(ctx, "the disk of the store is fast again", "sync", m.took)
+	}
+	return nil
+}
+
+// last returns the last measurement, or how long the one that runs has waited
+// already, if that is longer.
+func (m *syncMeter) last() (took time.Duration, at time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.since.IsZero() {
+		if waited := time.Since(m.since); waited > m.took {
+			return waited, time.Now()
+		}
+	}
+	return m.took, m.at
+}
+
+// run measures each minute until ctx ends.
+func (m *syncMeter) run(ctx context.Context) {
+	for wait(ctx, syncEvery) {
+		// A disk that is full or fails is Health's to tell.
+		if err := m.measure(ctx); err != nil && ctx.Err() == nil {
+			m.log.WarnContext(ctx, "cannot measure the disk of the store", "err", err)
+		}
+	}
 }

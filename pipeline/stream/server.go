@@ -23,6 +23,7 @@ type Server struct {
 	cfg  Config
 	log  *slog.Logger
 	lock *os.File
+	sync *syncMeter
 
 	restart sync.Mutex // held by Restart and Close, before mu
 
@@ -33,7 +34,8 @@ type Server struct {
 }
 
 // Start starts the server on cfg.Dir and returns when it takes messages. It
-// fails if another process uses the directory.
+// fails if another process uses the directory, and, unless cfg.Ephemeral says
+// that nothing matters, if what is stored there could vanish; see [CheckDir].
 func Start(ctx context.Context, cfg Config, log *slog.Logger) (*Server, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("start store: %w", err)
@@ -44,15 +46,35 @@ func Start(ctx context.Context, cfg Config, log *slog.Logger) (*Server, error) {
 	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("start store: %w", err)
 	}
+	if err := checkPlace(ctx, cfg, log); err != nil {
+		return nil, fmt.Errorf("start store: %w", err)
+	}
 	lock, err := lockDir(cfg.Dir)
 	if err != nil {
 		return nil, fmt.Errorf("start store: %w", err)
 	}
-	s := &Server{cfg: cfg, log: log, lock: lock}
+	s := &Server{cfg: cfg, log: log, lock: lock, sync: newSyncMeter(cfg.Dir, log)}
+	if err := s.sync.measure(ctx); err != nil {
+		// Whatever is the matter, the server says it better, or does not mind.
+		log.WarnContext(ctx, "cannot measure the disk of the store", "err", err)
+	}
 	if s.cur, err = s.boot(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("start store in %s: %w", cfg.Dir, err), lock.Close())
 	}
 	return s, nil
+}
+
+// checkPlace refuses a directory that is not safe, unless nothing in it matters.
+func checkPlace(ctx context.Context, cfg Config, log *slog.Logger) error {
+	if cfg.Ephemeral {
+		return nil
+	}
+	unknown, err := CheckDir(cfg.Dir)
+	if unknown != "" {
+		log.WarnContext(ctx, "cannot tell whether the store survives a power cut here; ext4 and xfs are known to keep it",
+			"dir", cfg.Dir, "file_system", unknown)
+	}
+	return err
 }
 
 // lockDir keeps a second process out: two servers on one directory destroy it,
@@ -172,8 +194,12 @@ func (s *Server) Restart(ctx context.Context) error {
 
 // Run watches the server until ctx ends, and restarts it when it reports an
 // error: after a failed write a stream takes nothing more until then, also when
-// the disk has room again.
+// the disk has room again. Each minute it measures how long the disk takes to
+// sync.
 func (s *Server) Run(ctx context.Context) error {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	wg.Go(func() { s.sync.run(ctx) })
 	for try := 0; ; {
 		if !wait(ctx, 2*time.Second+time.Duration(min(try, 15))*2*time.Second) {
 			return nil
@@ -221,6 +247,11 @@ func (s *Server) Room() error {
 	}
 	return nil
 }
+
+// SyncTime returns how long 1 KiB took to be durable on the disk of the store
+// when it was measured last, at the start or within the last minute, and when
+// that was. While a measurement hangs it grows.
+func (s *Server) SyncTime() (took time.Duration, at time.Time) { return s.sync.last() }
 
 // Close closes the connections that [Server.Connect] gave, once what they sent
 // is out, stops the server and waits until its files are closed. A second call

@@ -29,6 +29,7 @@ func small(dir string) stream.Config {
 	cfg := stream.Default()
 	cfg.Dir = dir
 	cfg.MinFree = 0
+	cfg.Ephemeral = true
 	cfg.Timeout = 2 * time.Second
 	cfg.MaxBytes = stream.Limits{
 		Signals: 1 * stream.GiB, Ledger: 1 * stream.GiB, Deliveries: 64 * stream.MiB,
