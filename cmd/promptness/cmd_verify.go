@@ -16,7 +16,9 @@ import (
 
 // verifyCmd walks the record: in its store, or, where a running promptness
 // holds the store, by asking that.
-type verifyCmd struct{}
+type verifyCmd struct {
+	Replicas bool `help:"Verify the copy that each server keeps, and name a bad one and its repair."`
+}
 
 // Verified is what verify prints with --json where all is sound.
 type Verified struct {
@@ -30,9 +32,12 @@ func (c *verifyCmd) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	if _, err := os.Stat(cfg.Store.Dir); errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(cfg.Store.Dir); errors.Is(err, fs.ErrNotExist) && !cfg.Store.NATS.External() {
 		return say.WithHint(fmt.Errorf("verify the record: there is no store in %s", cfg.Store.Dir),
 			"run it in the directory where promptness serve runs, or name the configuration with --config")
+	}
+	if c.Replicas {
+		return s.verifyReplicas(ctx, cfg)
 	}
 	bar := say.Start(s.stderr, "verify the record", 0)
 	v := Verified{Verified: true}

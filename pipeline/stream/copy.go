@@ -130,17 +130,29 @@ func (s *Store) next(ctx context.Context, p *puller) (pulled, error) {
 		if ctx.Err() != nil {
 			return pulled{}, fmt.Errorf("read %s: %w", p.name, ctx.Err())
 		}
-		// The server skips what it cannot read, and says nothing.
-		found, err := s.from(ctx, p.name, p.replica, p.next)
-		switch {
-		case err != nil:
-			return pulled{}, err
-		case found == nil:
-			return pulled{}, &GapError{Stream: p.name, Seq: p.next}
+		// The server skips what it cannot read, and says nothing. A disk that
+		// hangs looks the same for a while.
+		for try := 1; ; try++ {
+			found, err := s.from(ctx, p.name, p.replica, p.next)
+			if err != nil {
+				return pulled{}, err
+			}
+			if found != nil {
+				break
+			}
+			if try == gapTries {
+				return pulled{}, &GapError{Stream: p.name, Seq: p.next}
+			}
+			if !wait(ctx, pause(try)) {
+				return pulled{}, ctx.Err()
+			}
 		}
 		p.end() // it is there: ask anew
 	}
 }
+
+// gapTries is how often a message that does not come is asked for by itself.
+const gapTries = 3
 
 // from returns the first message at or behind seq that a copy gives, nil if it
 // gives none.

@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -280,4 +281,24 @@ func (s *Store) info(ctx context.Context, st jetstream.Stream, opts ...jetstream
 		return nil, fmt.Errorf("ask for the state of %s: it has no leader now", info.Config.Name)
 	}
 	return info, nil
+}
+
+// Account returns the name of the account that the streams belong to, which is
+// the name of their directory on each server; "" where the server does not say.
+func (s *Store) Account(ctx context.Context) string {
+	ctx, cancel := s.request(ctx)
+	defer cancel()
+	m, err := s.nc.RequestWithContext(ctx, "$SYS.REQ.USER.INFO", nil)
+	if err != nil {
+		return ""
+	}
+	var answer struct {
+		Data struct {
+			Account string `json:"account"`
+		} `json:"data"`
+	}
+	if err := json.Unmarshal(m.Data, &answer); err != nil {
+		return ""
+	}
+	return answer.Data.Account
 }

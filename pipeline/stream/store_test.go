@@ -12,10 +12,12 @@ import (
 	"github.com/nats-io/nats-server/v2/server/ats"
 
 	"github.com/ministryofjustice/incident-promptness/incident"
+	"github.com/ministryofjustice/incident-promptness/internal/natstest"
 	"github.com/ministryofjustice/incident-promptness/pipeline/stream"
 )
 
 func TestMain(m *testing.M) {
+	natstest.Child()
 	if dir := os.Getenv(childDir); dir != "" {
 		child(dir)
 		return

@@ -1,0 +1,223 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/ministryofjustice/incident-promptness/alerting"
+	"github.com/ministryofjustice/incident-promptness/incident"
+	"github.com/ministryofjustice/incident-promptness/pipeline/ledger"
+	"github.com/ministryofjustice/incident-promptness/pipeline/metrics"
+	"github.com/ministryofjustice/incident-promptness/pipeline/stream"
+	"github.com/ministryofjustice/incident-promptness/pipeline/watch"
+)
+
+// newWatch returns the watch over the record in store. mark says what of it is
+// certain; checkpoint is the path of this process's own file. Scrubs says
+// whether this process also reads the copies whole.
+func newWatch(ctx context.Context, store *stream.Store, cfg stream.Config, checkpoint string, mark func() (watch.Mark, error), scrubs bool, log *slog.Logger) *watch.Watch {
+	o := watch.Options{
+		Mark:     mark,
+		Copies:   func(ctx context.Context) ([]watch.Copy, error) { return copiesOf(ctx, store) },
+		Replicas: store.Replicas,
+		Name:     nameFault(cfg.Tenant),
+		Repair:   repairOf(store.Account(ctx)),
+		Log:      log,
+	}
+	if scrubs {
+		o.Scrub = func(ctx context.Context, replica string, pace *watch.Pace, progress func(done, total uint64)) error {
+			_, err := scrub(ctx, store, replica, checkpoint, pace, progress)
+			return err
+		}
+	}
+	return watch.New(o)
+}
+
+// copiesOf asks every copy of both streams what it holds.
+func copiesOf(ctx context.Context, store *stream.Store) ([]watch.Copy, error) {
+	states, err := store.States(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]watch.Copy, len(states))
+	for i, s := range states {
+		all[i] = watch.Copy(s)
+	}
+	return all, nil
+}
+
+// markOf returns what the checkpoint file at path and the record's covered
+// position say.
+func markOf(path string, covered func() incident.Pos) func() (watch.Mark, error) {
+	return func() (watch.Mark, error) {
+		pos := covered() // before: the checkpoint follows every commit
+		cp, err := ledger.ReadCheckpoint(path)
+		if err != nil && !errors.Is(err, ledger.ErrNoCheckpoint) {
+			return watch.Mark{}, err
+		}
+		return watch.Mark{Entry: cp.N, Message: cp.Seq, Covered: pos}, nil
+	}
+}
+
+// scrub verifies the copy of the record and of the signals that replica keeps.
+func scrub(ctx context.Context, store *stream.Store, replica, checkpoint string, pace *watch.Pace, progress func(done, total uint64)) (ledger.Report, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	v := &scrubVault{Vault: store.Vault(replica), pace: pace, stop: cancel}
+	log := &scrubLog{CopyLog: store.LedgerOf(replica), pace: pace}
+	r, err := ledger.Verify(ctx, log, v, checkpoint, progress)
+	if cause := context.Cause(ctx); cause != nil {
+		err = cause // it could not be read: that says nothing of what is there
+	}
+	return r, errors.Join(err, v.Close())
+}
+
+// A scrubLog is a copy of LEDGER, read slowly.
+type scrubLog struct {
+	*stream.CopyLog
+	pace *watch.Pace
+}
+
+// Messages yields every message from sequence from on.
+func (l *scrubLog) Messages(ctx context.Context, from uint64, yield func(seq uint64, body []byte) error) error {
+	return l.CopyLog.Messages(ctx, from, func(seq uint64, body []byte) error {
+		if err := yield(seq, body); err != nil {
+			return err
+		}
+		return l.pace.Read(ctx, len(body))
+	})
+}
+
+// A scrubVault is a copy of SIGNALS, read slowly. A signal that cannot be reached
+// is not one that is lost: then all is stopped.
+type scrubVault struct {
+	*stream.Vault
+	pace *watch.Pace
+	stop context.CancelCauseFunc
+}
+
+// Signal returns the signal at pos.
+func (v *scrubVault) Signal(ctx context.Context, pos incident.Pos) (incident.Stored, error) {
+	s, err := v.Vault.Signal(ctx, pos)
+	if err == nil {
+		return s, v.pace.Read(ctx, len(s.Raw))
+	}
+	_, gone := errors.AsType[*stream.GapError](err)
+	_, damaged := errors.AsType[*stream.DamagedError](err)
+	if !gone && !damaged {
+		v.stop(err)
+	}
+	return s, err
+}
+
+// refusalNames lists all reasons for a fault.
+func refusalNames() []string {
+	var all []string
+	for _, r := range ledger.Refusals() {
+		all = append(all, string(r))
+	}
+	return all
+}
+
+// nameFault returns what names the fault that an error is. Errors that say only
+// that something could not be reached are none.
+func nameFault(tenant string) func(error) *watch.Fault {
+	signals, record := "SIGNALS_"+tenant, "LEDGER_"+tenant
+	return func(err error) *watch.Fault {
+		if e, ok := errors.AsType[*ledger.RefusedError](err); ok {
+			f := &watch.Fault{Refusal: string(e.Name), Stream: record, Entry: e.N, Message: e.Seq, Signal: e.Pos, What: e.What, StoringSafe: e.Name != ledger.RefuseVault}
+			if !e.Pos.IsZero() {
+				f.Stream = signals
+			}
+			if f.What == "" && e.Err != nil {
+				f.What = e.Err.Error()
+			}
+			return f
+		}
+		if e, ok := errors.AsType[*stream.DamagedError](err); ok {
+			return &watch.Fault{Refusal: string(ledger.RefuseSignal), Stream: e.Stream, Signal: e.Pos, What: e.Err.Error(), StoringSafe: true}
+		}
+		if e, ok := errors.AsType[*stream.GapError](err); ok {
+			f := &watch.Fault{Refusal: string(ledger.RefuseUnread), Stream: e.Stream, What: e.Error(), StoringSafe: true}
+			if e.Stream == record {
+				f.Refusal, f.Message = string(ledger.RefuseDeleted), e.Seq
+			} else {
+				f.Signal = incident.Pos{Seq: e.Seq}
+			}
+			return f
+		}
+		if e, ok := errors.AsType[*stream.ShortError](err); ok {
+			f := &watch.Fault{Refusal: string(ledger.RefuseVault), Stream: e.Stream, What: e.Error(), Signal: incident.Pos{Seq: e.Last + 1}}
+			if e.Stream == record {
+				f.Refusal, f.Message, f.Signal, f.StoringSafe = string(ledger.RefuseAhead), e.Last+1, incident.Pos{}, true
+			}
+			return f
+		}
+		if e, ok := errors.AsType[*stream.FaultError](err); ok {
+			return &watch.Fault{Refusal: string(ledger.RefuseAhead), Stream: record, Message: e.Fence, What: e.Error(), StoringSafe: true}
+		}
+		return nil
+	}
+}
+
+// repairOf returns what names the commands that repair a fault of streams in an
+// account. A copy that is bad among good ones is thrown away and made anew by its
+// cluster; on $NATS_STORE see docs/OPERATING.md.
+func repairOf(account string) func(watch.Fault) []string {
+	dir := "*"
+	if account != "" {
+		dir = "'" + strings.ReplaceAll(account, "'", `'\''`) + "'"
+	}
+	return func(f watch.Fault) []string {
+		if f.Replica == "" {
+			return []string{
+				"# keep a copy of the whole data_dir first, checkpoint included",
+				"promptness verify --replicas",
+				"# then restore the last backup, or go on over the loss: docs/OPERATING.md, " + f.Refusal,
+			}
+		}
+		on := "on " + f.Replica + ": "
+		return []string{
+			"promptness verify --replicas",
+			"# go on only if it names " + f.Replica + " alone",
+			on + "systemctl stop nats-server",
+			on + fmt.Sprintf(`rm -rf "${NATS_STORE:?}"/jetstream/%s/streams/%s`, dir, f.Stream),
+			on + "systemctl start nats-server",
+			"promptness verify --replicas",
+		}
+	}
+}
+
+// troubleOf returns what people are told of the fault of the record.
+func troubleOf(w *watch.Watch) func() *alerting.Trouble {
+	return func() *alerting.Trouble {
+		f := w.Fault()
+		if f == nil {
+			return nil
+		}
+		return &alerting.Trouble{Since: f.Since, Summary: f.Error(), Text: f.Text()}
+	}
+}
+
+// watchedOf returns what Prometheus is shown of the watch. sync is how long a
+// sync of the store's disk took, 0 if it was not measured.
+func watchedOf(w *watch.Watch, sync func() time.Duration) func() metrics.Watched {
+	return func() metrics.Watched {
+		s := w.Status()
+		m := metrics.Watched{Monitored: s.Monitored, Scrubbed: s.Scrubbed, Took: s.Took}
+		for _, f := range w.Faults() {
+			m.Faults = append(m.Faults, f.Refusal)
+		}
+		if s.Scrub.Running && s.Scrub.Total > 0 {
+			m.ScrubDone = float64(s.Scrub.Done) / float64(s.Scrub.Total)
+		}
+		if sync != nil {
+			m.Sync = sync()
+		}
+		return m
+	}
+}
