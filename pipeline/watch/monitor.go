@@ -27,7 +27,7 @@ func (w *Watch) monitors(ctx context.Context) {
 		w.mu.Lock()
 		w.status.Problem = problem
 		w.mu.Unlock()
-		if !pause(ctx, monitorEvery) {
+		if !pause(ctx, w.r.monitor) {
 			return
 		}
 	}
@@ -41,7 +41,7 @@ func (w *Watch) monitor(ctx context.Context) error {
 		if len(found) == 0 {
 			break
 		}
-		if !pause(ctx, monitorPause) {
+		if !pause(ctx, w.r.look) {
 			return ctx.Err()
 		}
 		again, all, lookErr := w.look(ctx)

@@ -9,7 +9,7 @@ import (
 
 // scrubs reads every copy whole, again and again, until ctx ends.
 func (w *Watch) scrubs(ctx context.Context) {
-	next := time.Now().Add(scrubDelay)
+	next := time.Now().Add(w.r.delay)
 	var p pass
 	for {
 		asked, ok := w.until(ctx, next)
@@ -27,10 +27,10 @@ func (w *Watch) scrubs(ctx context.Context) {
 			next = p.began.Add(w.o.Period)
 			p = pass{}
 		default:
-			next = time.Now().Add(scrubAgain)
+			next = time.Now().Add(w.r.again)
 		}
 		if slices.ContainsFunc(w.Faults(), func(f *Fault) bool { return f.Replica != "" }) {
-			next = time.Now().Add(scrubAgain) // it may be repaired while we run
+			next = time.Now().Add(w.r.again) // it may be repaired while we run
 		}
 	}
 }
@@ -111,7 +111,7 @@ func (w *Watch) nameOf(ctx context.Context, err error) *Fault {
 	if f == nil || f.Refusal != signalLost {
 		return f
 	}
-	if !pause(ctx, monitorPause) || w.o.Erased(f.Signal.Seq) {
+	if !pause(ctx, w.r.look) || w.o.Erased(f.Signal.Seq) {
 		return nil
 	}
 	return f

@@ -40,18 +40,26 @@ type Options struct {
 }
 
 const (
-	monitorEvery = 30 * time.Second
-	monitorLooks = 3
-	monitorPause = 10 * time.Second
-	scrubDelay   = time.Minute      // after the start, which has the disk for itself
-	scrubAgain   = 10 * time.Minute // after one that could not be finished, or found something
 	defaultRate  = 4 << 20
 	defaultShare = 0.25
+	monitorLooks = 3
 )
+
+// A rhythm is how often a Watch looks.
+type rhythm struct {
+	monitor time.Duration // between two rounds of the monitors
+	look    time.Duration // between two looks of a round that found something
+	delay   time.Duration // from the start, which has the disk for itself, to the first scrub
+	again   time.Duration // after a scrub that could not be finished, or found something
+}
+
+// usual finds a damage within a minute: a round, and two looks more.
+var usual = rhythm{monitor: 30 * time.Second, look: 10 * time.Second, delay: time.Minute, again: 10 * time.Minute} //nolint:gochecknoglobals // a constant
 
 // A Watch looks after one record.
 type Watch struct {
 	o Options
+	r rhythm
 
 	mu      sync.Mutex
 	faults  []*Fault
@@ -96,7 +104,7 @@ func New(o Options) *Watch {
 	if o.Erased == nil {
 		o.Erased = func(uint64) bool { return false }
 	}
-	return &Watch{o: o, changed: make(chan struct{}), kick: make(chan struct{}, 1)}
+	return &Watch{o: o, r: usual, changed: make(chan struct{}), kick: make(chan struct{}, 1)}
 }
 
 // Run looks until ctx ends.

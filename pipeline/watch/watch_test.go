@@ -1,0 +1,453 @@
+package watch_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ministryofjustice/incident-promptness/incident"
+	"github.com/ministryofjustice/incident-promptness/internal/bubble"
+	"github.com/ministryofjustice/incident-promptness/pipeline/watch"
+)
+
+// A world is what a watch looks at, as a test wants it.
+type world struct {
+	mu     sync.Mutex
+	mark   watch.Mark
+	copies []watch.Copy
+	down   error // of Copies
+	bad    map[string]error
+	reads  []string // copies that were scrubbed
+	erased map[uint64]bool
+	takes  time.Duration // a scrub
+}
+
+func (w *world) set(f func(*world)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	f(w)
+}
+
+// errBad is a fault as whoever reads names it.
+type errBad struct{ f watch.Fault }
+
+func (e *errBad) Error() string { return "bad: " + e.f.Refusal }
+
+func (w *world) options(t *testing.T) watch.Options {
+	return watch.Options{
+		Mark: func() (watch.Mark, error) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			return w.mark, nil
+		},
+		Copies: func(context.Context) ([]watch.Copy, error) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			return slices.Clone(w.copies), w.down
+		},
+		Replicas: func(context.Context) ([]string, error) { return []string{"n0", "n1", "n2"}, nil },
+		Erased: func(seq uint64) bool {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			return w.erased[seq]
+		},
+		Scrub: func(ctx context.Context, replica string, _ *watch.Pace, progress func(done, total uint64)) error {
+			w.mu.Lock()
+			w.reads = append(w.reads, replica)
+			takes, err := w.takes, w.bad[replica]
+			w.mu.Unlock()
+			progress(1, 2)
+			if takes > 0 {
+				timer := time.NewTimer(takes)
+				defer timer.Stop()
+				select {
+				case <-timer.C:
+				case <-ctx.Done():
+					return ctx.Err()
+				}
+			}
+			return err
+		},
+		Name: func(err error) *watch.Fault {
+			if e, ok := errors.AsType[*errBad](err); ok {
+				f := e.f
+				return &f
+			}
+			return nil
+		},
+		Repair: func(f watch.Fault) []string { return []string{"repair " + f.Stream + " on " + f.Replica} },
+		Log:    slog.New(slog.NewTextHandler(t.Output(), nil)),
+	}
+}
+
+func newWorld() *world {
+	return &world{
+		mark:   watch.Mark{Entry: 200, Message: 100, Covered: incident.Pos{Seq: 50}},
+		copies: append(record(100), signals(50)...),
+		bad:    map[string]error{}, erased: map[uint64]bool{},
+	}
+}
+
+// run runs a watch over w in a bubble.
+func run(t *testing.T, w *world, f func(*testing.T, *watch.Watch)) {
+	t.Helper()
+	bubble.Run(t, func(t *testing.T) {
+		wt := watch.New(w.options(t))
+		ctx, cancel := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			if err := wt.Run(ctx); err != nil {
+				t.Errorf("Run = %v", err)
+			}
+		})
+		f(t, wt)
+		cancel()
+		wg.Wait()
+	})
+}
+
+func TestAMonitorFindsItsDamageWithinAMinuteAndNotAtTheFirstLook(t *testing.T) {
+	w := newWorld()
+	run(t, w, func(t *testing.T, wt *watch.Watch) {
+		bubble.Advance(10 * time.Minute)
+		if f := wt.Fault(); f != nil {
+			t.Fatalf("a sound record has the fault %v", f)
+		}
+		w.set(func(w *world) { w.copies[1].Count-- })
+		bubble.Advance(19 * time.Second)
+		if f := wt.Fault(); f != nil {
+			t.Errorf("after one or two looks: %v", f)
+		}
+		bubble.Advance(41 * time.Second)
+		f := wt.Fault()
+		if f == nil || f.Refusal != "ledger_messages_lost" || f.Replica != "n1" {
+			t.Fatalf("after a minute: %v, want the gap on n1", f)
+		}
+		if !slices.Equal(f.Repair, []string{"repair LEDGER_moj on n1"}) || !strings.Contains(f.Text(), f.Repair[0]) {
+			t.Errorf("its repair is %q in %q", f.Repair, f.Text())
+		}
+	})
+}
+
+func TestWhatPassesIsNoFault(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		step func(w *world, second int)
+	}{
+		{"a server that replays its log is short, and grows", func(w *world, second int) {
+			shorten(&w.copies[1], min(100, uint64(second)))
+		}},
+		{"a slow copy of a busy record is always a little behind", func(w *world, second int) {
+			n := uint64(100 + 10*second)
+			w.mark.Message = n - 5
+			shorten(&w.copies[0], n)
+			shorten(&w.copies[1], n-8)
+			shorten(&w.copies[2], n)
+		}},
+		{"a server is away, and comes back empty, and is filled", func(w *world, second int) {
+			c := &w.copies[1]
+			switch {
+			case second < 100:
+				c.Err = errors.New("offline")
+			case second < 200:
+				c.Err, c.Current = nil, false
+				shorten(c, uint64(second-100))
+			default:
+				c.Current = true
+				shorten(c, 100)
+			}
+		}},
+		{"a signal is being erased: its message goes, its note comes", func(w *world, second int) {
+			if second%60 < 15 {
+				return
+			}
+			seq := uint64(second/60) + 1
+			for i := 3; i < 6; i++ {
+				w.copies[i].First, w.copies[i].Count = seq+1, 50-seq
+			}
+			w.erased[seq] = second%60 >= 25
+			for s := range seq {
+				w.erased[s] = true
+			}
+		}},
+		{"nobody answers", func(w *world, _ int) { w.down = errors.New("no leader") }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld()
+			run(t, w, func(t *testing.T, wt *watch.Watch) {
+				for second := range 600 {
+					w.set(func(w *world) { tt.step(w, second) })
+					bubble.Advance(time.Second)
+					if f := wt.Fault(); f != nil {
+						t.Fatalf("second %d: %v", second, f)
+					}
+				}
+			})
+		})
+	}
+}
+
+// A copy that could not be looked at is no success: that is what the rule on the
+// age of the last one is for.
+func TestARoundCountsWhenEveryCopyWasLookedAt(t *testing.T) {
+	w := newWorld()
+	run(t, w, func(t *testing.T, wt *watch.Watch) {
+		bubble.Advance(time.Minute)
+		at := wt.Status().Monitored
+		if at.IsZero() {
+			t.Fatal("no success after a minute")
+		}
+		w.set(func(w *world) { w.copies[4].Err = errors.New("offline") })
+		bubble.Advance(10 * time.Minute)
+		if got := wt.Status(); got.Monitored.Sub(at) > time.Minute || !strings.Contains(got.Problem, "offline") {
+			t.Errorf("with a copy away: success %s later, problem %q", got.Monitored.Sub(at), got.Problem)
+		}
+		w.set(func(w *world) { w.copies[4].Err = nil })
+		bubble.Advance(time.Minute)
+		if got := wt.Status(); time.Since(got.Monitored) > time.Minute || got.Problem != "" {
+			t.Errorf("with every copy again: %+v", got)
+		}
+	})
+}
+
+func TestAFaultOfTheRecordStaysAndDoesNotFlap(t *testing.T) {
+	w := newWorld()
+	run(t, w, func(t *testing.T, wt *watch.Watch) {
+		w.set(func(w *world) { w.mark.Message = 101 }) // all copies end before the checkpoint
+		bubble.Advance(time.Minute)
+		first := wt.Fault()
+		if first == nil || first.Refusal != "checkpoint_ahead" || first.Replica != "" {
+			t.Fatalf("%v, want the record to be short, and no copy to be blamed", first)
+		}
+		w.set(func(w *world) { w.mark.Message = 100 })
+		bubble.Advance(72 * time.Hour)
+		if got := wt.Faults(); len(got) != 1 || got[0] != first {
+			t.Errorf("later the faults are %v, want the one", got)
+		}
+	})
+}
+
+func TestAFaultOfOneCopyEndsWhenThatCopyWasReadWhole(t *testing.T) {
+	w := newWorld()
+	run(t, w, func(t *testing.T, wt *watch.Watch) {
+		w.set(func(w *world) {
+			w.bad["n2"] = &errBad{watch.Fault{Refusal: "signal_changed", Stream: "SIGNALS_moj", StoringSafe: true}}
+		})
+		bubble.Advance(2 * time.Minute)
+		f := wt.Fault()
+		if f == nil || f.Replica != "n2" || f.Refusal != "signal_changed" {
+			t.Fatalf("after the first scrub: %v, want the fault on n2", f)
+		}
+		bubble.Advance(time.Hour)
+		if wt.Fault() != f {
+			t.Errorf("an hour later: %v", wt.Fault())
+		}
+		w.set(func(w *world) { delete(w.bad, "n2") })
+		bubble.Advance(11 * time.Minute)
+		if f := wt.Fault(); f != nil {
+			t.Errorf("after it was repaired and read: %v", f)
+		}
+	})
+}
+
+func TestADamageThatMostCopiesHaveIsNotRepairedByThrowingThemAway(t *testing.T) {
+	w := newWorld()
+	bad := &errBad{watch.Fault{Refusal: "ledger_record_bad", Stream: "LEDGER_moj", StoringSafe: true}}
+	w.bad["n1"], w.bad["n2"] = bad, bad
+	run(t, w, func(t *testing.T, wt *watch.Watch) {
+		bubble.Advance(2 * time.Minute)
+		if all := wt.Faults(); len(all) != 1 || all[0].Replica != "" || all[0].Refusal != "ledger_record_bad" {
+			t.Errorf("faults are %v, want one of the whole record", all)
+		}
+	})
+}
+
+// What the processor meets says not in which copy it stands. All are read at
+// once, and the fault is that copy's.
+func TestAReportedFaultIsTracedToItsCopy(t *testing.T) {
+	w := newWorld()
+	w.takes = time.Second
+	run(t, w, func(t *testing.T, wt *watch.Watch) {
+		bubble.Advance(time.Hour)
+		bad := &errBad{watch.Fault{Refusal: "ledger_messages_lost", Stream: "LEDGER_moj", StoringSafe: true}}
+		w.set(func(w *world) { w.bad["n1"], w.reads = bad, nil })
+		if wt.Report(errors.New("connection refused")) {
+			t.Error("an error that is no fault was taken for one")
+		}
+		if !wt.Report(bad) {
+			t.Error("a fault was not taken for one")
+		}
+		if f := wt.Fault(); f == nil || f.Replica != "" {
+			t.Errorf("when reported: %v", f)
+		}
+		bubble.Advance(5 * time.Second)
+		if all := wt.Faults(); len(all) != 1 || all[0].Replica != "n1" {
+			t.Errorf("after all were read: %v, want n1 named", all)
+		}
+		if !slices.Equal(w.reads, []string{"n0", "n1", "n2"}) {
+			t.Errorf("read %q", w.reads)
+		}
+	})
+}
+
+func TestAScrubComesEveryDayAndReadsEachCopy(t *testing.T) {
+	w := newWorld()
+	w.takes = 20 * time.Minute
+	run(t, w, func(t *testing.T, wt *watch.Watch) {
+		bubble.Advance(30 * time.Minute)
+		if got := wt.Status(); !got.Scrubbed.IsZero() || !got.Scrub.Running || got.Scrub.Replica != "n1" || got.Scrub.Done != 1 {
+			t.Errorf("in the first scrub: %+v", got)
+		}
+		bubble.Advance(40 * time.Minute)
+		if got := wt.Status(); got.Scrubbed.IsZero() || got.Took != time.Hour || got.Scrub.Running {
+			t.Errorf("after the first scrub: %+v", got)
+		}
+		bubble.Advance(9*24*time.Hour + 12*time.Hour)
+		if got, want := len(w.reads), 3*10; got != want {
+			t.Errorf("%d copies were read in ten days, want %d", got, want)
+		}
+	})
+}
+
+func TestACopyThatCannotBeReadIsTriedAgainAndTheOthersAreNot(t *testing.T) {
+	w := newWorld()
+	w.bad["n1"] = errors.New("connection refused")
+	run(t, w, func(t *testing.T, wt *watch.Watch) {
+		bubble.Advance(5 * time.Minute)
+		if got := wt.Status(); !got.Scrubbed.IsZero() || wt.Fault() != nil {
+			t.Errorf("with a copy away: %+v, %v", got, wt.Fault())
+		}
+		w.set(func(w *world) { delete(w.bad, "n1") })
+		bubble.Advance(10 * time.Minute)
+		if wt.Status().Scrubbed.IsZero() {
+			t.Error("with all copies again: no scrub was finished")
+		}
+		if !slices.Equal(w.reads, []string{"n0", "n1", "n2", "n1"}) {
+			t.Errorf("read %q", w.reads)
+		}
+	})
+}
+
+func TestASignalThatIsErasedWhileItIsReadIsNoFault(t *testing.T) {
+	w := newWorld()
+	w.bad["n0"] = &errBad{watch.Fault{Refusal: "signal_unreadable", Stream: "SIGNALS_moj", Signal: incident.Pos{Seq: 9}, StoringSafe: true}}
+	run(t, w, func(t *testing.T, wt *watch.Watch) {
+		bubble.Advance(time.Minute + 5*time.Second)
+		w.set(func(w *world) { w.erased[9] = true; delete(w.bad, "n0") })
+		bubble.Advance(20 * time.Minute)
+		if f := wt.Fault(); f != nil || wt.Status().Scrubbed.IsZero() {
+			t.Errorf("%v, scrubbed %s", f, wt.Status().Scrubbed)
+		}
+	})
+}
+
+func TestWorkStopsWithTheFaultAndBeginsAgainAfterIt(t *testing.T) {
+	w := newWorld()
+	run(t, w, func(t *testing.T, wt *watch.Watch) {
+		var mu sync.Mutex
+		var log []string
+		note := func(s string) {
+			mu.Lock()
+			defer mu.Unlock()
+			log = append(log, s)
+		}
+		bad := &errBad{watch.Fault{Refusal: "signal_changed", Stream: "SIGNALS_moj", Replica: "n2", StoringSafe: true}}
+		var fail error
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			err := wt.Guard(ctx, func(ctx context.Context) error {
+				note("begin")
+				if err := fail; err != nil {
+					fail = nil
+					return err
+				}
+				<-ctx.Done()
+				if f, ok := errors.AsType[*watch.Fault](context.Cause(ctx)); ok {
+					note("stop: " + f.Refusal)
+				}
+				return ctx.Err()
+			})
+			if err != nil {
+				t.Errorf("Guard = %v", err)
+			}
+		})
+		bubble.Advance(2 * time.Minute)
+		w.set(func(w *world) { w.bad["n2"] = bad })
+		wt.Report(bad)
+		bubble.Advance(time.Minute)
+		w.set(func(w *world) { delete(w.bad, "n2") })
+		fail = bad // the next work meets it itself
+		bubble.Advance(12 * time.Minute)
+		mu.Lock()
+		got := slices.Clone(log)
+		mu.Unlock()
+		if want := []string{"begin", "stop: signal_changed", "begin", "begin"}; !slices.Equal(got, want[:min(len(got), len(want))]) || len(got) < 3 {
+			t.Errorf("work did %q, want %q", got, want)
+		}
+		cancel()
+		wg.Wait()
+	})
+}
+
+func TestGuardReturnsWhatIsNoFault(t *testing.T) {
+	w := newWorld()
+	run(t, w, func(t *testing.T, wt *watch.Watch) {
+		broken := errors.New("broken")
+		if err := wt.Guard(t.Context(), func(context.Context) error { return broken }); !errors.Is(err, broken) {
+			t.Errorf("Guard = %v, want %v", err, broken)
+		}
+		if err := wt.Guard(t.Context(), func(context.Context) error { return nil }); err != nil {
+			t.Errorf("Guard of work that ended = %v", err)
+		}
+	})
+}
+
+func TestAPaceReadsSlowlyAndNeverCatchesUp(t *testing.T) {
+	bubble.Run(t, func(t *testing.T) {
+		p := watch.NewPace(1<<20, 0.25)
+		begin := time.Now()
+		for range 100 {
+			if err := p.Read(t.Context(), 100<<10); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got, want := time.Since(begin), 9765*time.Millisecond; got < want-100*time.Millisecond || got > want+100*time.Millisecond {
+			t.Errorf("10 000 KiB at 1 MiB a second took %s, want %s", got, want)
+		}
+		bubble.Advance(time.Hour) // waiting for something else saves nothing up
+		begin = time.Now()
+		if err := p.Read(t.Context(), 1<<20); err != nil {
+			t.Fatal(err)
+		}
+		for range 10 {
+			if err := p.Read(t.Context(), 1<<20); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := time.Since(begin); got < 10*time.Second {
+			t.Errorf("10 MiB after an hour of waiting took %s, want 10s at least", got)
+		}
+		// Work that takes a second earns three of rest.
+		share := watch.NewPace(0, 0.25)
+		begin = time.Now()
+		for range 10 {
+			_ = share.Read(t.Context(), 1)
+			bubble.Advance(time.Second)
+		}
+		if got := time.Since(begin); got < 37*time.Second-time.Millisecond || got > 40*time.Second {
+			t.Errorf("ten seconds of work took %s, want about 37s", got)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := p.Read(ctx, 1<<30); !errors.Is(err, context.Canceled) {
+			t.Errorf("Read after the end = %v", err)
+		}
+	})
+}
