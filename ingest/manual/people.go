@@ -116,6 +116,22 @@ func (d *Desk) Guard(next http.Handler) http.Handler {
 	})
 }
 
+// GuardManagers lets only managers through to next; other people hear 403, all
+// others 401.
+func (d *Desk) GuardManagers(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		who, ok := d.person(w, r)
+		if !ok {
+			return
+		}
+		if who.role != incident.RoleManager {
+			refuse(w, http.StatusForbidden, Refusal{Error: "only a manager may ask for this"})
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
 // person returns the owner of the request's token, or answers 401.
 func (d *Desk) person(w http.ResponseWriter, r *http.Request) (seat, bool) {
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
