@@ -34,6 +34,9 @@ type commandLine struct {
 	Incidents   incidentsCmd   `cmd:"" help:"List incidents, or show one."`
 	Why         whyCmd         `cmd:"" help:"Explain a verdict: claims, why signals were joined, each step."`
 	Verify      verifyCmd      `cmd:"" help:"Verify the record from its first entry, and name the first that is bad."`
+	Export      exportCmd      `cmd:"" help:"Write the record as lines that anybody can verify; see docs/verify.md."`
+	Backup      backupCmd      `cmd:"" help:"Copy the store, running or not, into a directory, and verify the copy."`
+	Restore     restoreCmd     `cmd:"" help:"Make the store anew from a backup, and verify it."`
 	Healthcheck healthcheckCmd `cmd:"" help:"Ask a running promptness whether it is ready; exit 0 if so."`
 	Version     versionCmd     `cmd:"" help:"Print what was built."`
 }
