@@ -60,3 +60,9 @@ func LinkStates() []LinkState { return []LinkState{LinkOffered, LinkAccepted, Li
 func NoteCodes() []NoteCode {
 	return []NoteCode{NoteStarted, NoteBackfillBegin, NoteBackfillEnd, NoteErased, NoteGap, NoteAcceptedLoss, NoteAnchor}
 }
+
+// Refusals lists every reason for which a record is not worked with.
+func Refusals() []Refusal {
+	return []Refusal{RefusedFirst, RefusedDeleted, RefusedMissing, RefusedAhead, RefusedStale, RefusedRecord,
+		RefusedDiffers, RefusedVault, RefusedSignal, RefusedUnread, RefusedTwice, RefusedReference}
+}

@@ -68,7 +68,7 @@ func TestEveryConstantOfAClosedSetIsListed(t *testing.T) {
 		"Role": listed(incident.Roles()), "Personal": listed(incident.Personals()), "Impact": listed(incident.Impacts()),
 		"Disposition": listed(incident.Dispositions()), "Status": listed(incident.Statuses()),
 		"LinkWhy": listed(incident.LinkWhys()), "LinkState": listed(incident.LinkStates()),
-		"NoteCode": listed(incident.NoteCodes()), "State": listed(incident.States()),
+		"NoteCode": listed(incident.NoteCodes()), "Refusal": listed(incident.Refusals()), "State": listed(incident.States()),
 		"AlertState": listed(incident.AlertStates()), "DecisionKind": listed(incident.DecisionKinds()),
 		"ActKind": listed(incident.Acts()), "Reason": listed(incident.Reasons()), "KeyKind": listed(incident.KeyKinds()),
 		"Channel": listed(incident.Channels()), "Milestone": listed(incident.Milestones()),

@@ -316,12 +316,19 @@ type AlertChange struct {
 // A Note is something about the record itself.
 type Note struct {
 	Code NoteCode `json:"code"`
+	// Refusal is the name under which a loss was accepted. What the acceptance
+	// covers is Seq to To: of SIGNALS, whole messages, or without a To the one
+	// signal at Seq and Index that was committed to as Commit; of LEDGER, entries.
+	Refusal Refusal `json:"refusal,omitempty"`
 	// Seq and To are stream sequences or entry numbers, by the code.
 	Seq    uint64 `json:"seq,omitempty"`
 	To     uint64 `json:"to,omitempty"`
 	Index  int    `json:"index,omitempty"`
 	Commit Digest `json:"commit,omitzero"`
-	Author string `json:"author,omitempty"`
+	// N and Hash are what the checkpoint said when a loss was accepted.
+	N      uint64 `json:"n,omitempty"`
+	Hash   Hash   `json:"hash,omitzero"`
+	Author string `json:"author,omitempty"` // staff number
 }
 
 // A NoteCode says what a note is about.

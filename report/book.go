@@ -92,7 +92,7 @@ func NewBook() *Book {
 func (b *Book) Apply(e incident.Entry) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if e.N != b.n+1 {
+	if !e.Follows(b.n) {
 		return fmt.Errorf("follow entry %d: the book is at entry %d", e.N, b.n)
 	}
 	switch e.Kind {

@@ -10,7 +10,7 @@ import (
 // Restore follows one entry of the record. It judges nothing anew: what the
 // entry says is what was. The entries come in order, from the first on.
 func (s *State) Restore(e incident.Entry) error {
-	if e.N != s.n+1 {
+	if !e.Follows(s.n) {
 		return fmt.Errorf("restore entry %d: the state is at entry %d", e.N, s.n)
 	}
 	s.n, s.at, s.pos = e.N, e.At, e.Pos

@@ -32,7 +32,7 @@ func (e *unlinkedError) Error() string {
 // entries that do not hang together says only that one was changed.
 func (h *Head) follows(e *incident.Entry) error {
 	switch {
-	case e.N != h.N+1:
+	case !e.Follows(h.N):
 		return fmt.Errorf("entry %d stands where %d belongs", e.N, h.N+1)
 	case e.Prev != h.Hash:
 		return &unlinkedError{n: h.N, hash: h.Hash, prev: e.Prev}

@@ -21,6 +21,8 @@ type checker struct {
 	// before and is not hashed again; unhashed says that head's was not.
 	trusted  uint64
 	unhashed bool
+	// begins says that what stands before the next record is not known.
+	begins bool
 	// each is given every entry that fits.
 	each func(*record) error
 
@@ -29,7 +31,10 @@ type checker struct {
 	doubt *record
 
 	covered covered
-	erased  map[incident.Pos]struct{}
+	losses  Losses
+	rules   uint64 // the last entry that holds rules
+	// whole are the ends of the last two steps that were taken whole.
+	whole [2]Head
 }
 
 // covered is the commitment to the signal at the position that is covered.
@@ -43,10 +48,12 @@ type covered struct {
 type mark struct {
 	Checkpoint
 	who string
+	met bool          // the chain came to it
+	err *RefusedError // and it is another there
 }
 
 func newChecker(marks []mark, each func(*record) error) *checker {
-	return &checker{marks: marks, each: each, erased: map[incident.Pos]struct{}{}}
+	return &checker{marks: marks, each: each}
 }
 
 // furthest returns the mark that names the last entry.
@@ -82,6 +89,9 @@ func (c *checker) take(r *record) error {
 	if r.err != nil {
 		return bad(r.err)
 	}
+	if c.begins {
+		c.begins, c.unhashed, c.head.N = false, true, e.N-1
+	}
 	if c.unhashed {
 		c.head.Hash = e.Prev
 	}
@@ -96,20 +106,21 @@ func (c *checker) take(r *record) error {
 	}
 	c.head.step(e, r.hash, r.seq)
 	c.unhashed = r.unhashed
-	for _, m := range c.marks {
-		if e.N != m.N || r.unhashed {
-			continue
-		}
-		if err := m.compare(r); err != nil {
-			return err
+	for i := range c.marks {
+		if m := &c.marks[i]; e.N == m.N {
+			m.met, m.err = true, m.compare(r)
 		}
 	}
 	if e.Signal != nil && e.Signal.Pos == e.Pos {
 		c.covered = covered{n: e.N, seq: r.seq, pos: e.Pos, commit: e.Signal.Commit}
 	}
-	if e.Note != nil && e.Note.Code == incident.NoteErased {
-		c.erased[incident.Pos{Seq: e.Note.Seq, Index: e.Note.Index}] = struct{}{}
+	if e.Kind == incident.KindRules {
+		c.rules = e.N
 	}
+	if r.last {
+		c.whole[0], c.whole[1] = c.whole[1], c.head
+	}
+	c.losses.Take(e)
 	if c.each != nil {
 		return c.each(r)
 	}
@@ -117,19 +128,37 @@ func (c *checker) take(r *record) error {
 }
 
 // compare compares the entry that m names with what m says of it.
-func (m *mark) compare(r *record) error {
+func (m *mark) compare(r *record) *RefusedError {
 	differs := &RefusedError{Name: RefuseDiffers, N: r.entry.N, Seq: r.seq}
 	switch {
+	case r.seq != m.Seq && (r.unhashed || r.hash == m.Hash):
+		differs.What = fmt.Sprintf("%s says message %d", m.who, m.Seq)
+	case r.unhashed: // it was compared before
+		return nil
 	case r.hash != m.Hash:
 		differs.What = fmt.Sprintf("hash is %s, %s says %s", r.hash, m.who, m.Hash)
-	case r.seq != m.Seq:
-		differs.What = fmt.Sprintf("%s says message %d", m.who, m.Seq)
 	case !r.last:
 		differs.What = m.who + " stands in the middle of a step"
 	default:
 		return nil
 	}
 	return differs
+}
+
+// fails returns what is wrong with m at the end of the chain, unless an
+// acceptance names it.
+func (c *checker) fails(m *mark) *RefusedError {
+	if m.N == 0 || m.met && m.err == nil || c.losses.any(func(a *acceptance) bool { return a.passesMark(m) }) {
+		return nil
+	}
+	switch {
+	case m.met:
+		return m.err
+	case m.N > c.head.N:
+		return c.ahead(m, nil)
+	default:
+		return &RefusedError{Name: RefuseDiffers, N: m.N, Seq: m.Seq, What: "no entry has the number that " + m.who + " names"}
+	}
 }
 
 // blame names the bad one of two entries that do not hang together: the first
@@ -145,7 +174,7 @@ func (c *checker) blame(secondIsWhole bool) error {
 }
 
 // end settles what the last record left open, and compares the end of the
-// chain with the checkpoint.
+// chain with the marks.
 func (c *checker) end() error {
 	if c.doubt != nil {
 		if hash, ok := c.named(c.doubt.entry.N); ok {
@@ -154,16 +183,37 @@ func (c *checker) end() error {
 		_, ok := c.named(c.head.N)
 		return c.blame(c.head.N == 0 || !ok)
 	}
-	if c.head.N < c.furthest().N {
-		return c.ahead(nil)
+	for i := range c.marks {
+		if err := c.fails(&c.marks[i]); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// An Ender is a Vault that knows how far its numbers were used, whatever has
+// become of the signals there.
+type Ender interface {
+	// End returns the last sequence of SIGNALS.
+	End(ctx context.Context) (seq uint64, err error)
 }
 
 // reaches checks that SIGNALS reaches the position that is covered. Where it
 // does not, new signals would get numbers that are covered, and nobody would
 // ever read them.
 func (c *checker) reaches(ctx context.Context, v Vault) error {
+	if e, ok := v.(Ender); ok {
+		end, err := e.End(ctx)
+		switch {
+		case err != nil:
+			return fmt.Errorf("read end of signals: %w", err)
+		case end < c.head.Pos.Seq:
+			return &RefusedError{Name: RefuseVault, N: c.head.N, Pos: c.head.Pos,
+				What: fmt.Sprintf("it is covered, and SIGNALS ends with message %d", end)}
+		default:
+			return nil
+		}
+	}
 	last, err := v.Last(ctx)
 	if err != nil {
 		return fmt.Errorf("read end of signals: %w", err)
@@ -176,12 +226,17 @@ func (c *checker) reaches(ctx context.Context, v Vault) error {
 }
 
 // lastSignal compares the signal at the position that is covered with its
-// commitment, unless it was erased.
+// commitment, unless it was erased or its loss was accepted.
 func (c *checker) lastSignal(ctx context.Context, v Vault) error {
-	if _, ok := c.erased[c.covered.pos]; ok || c.covered.n == 0 || c.covered.pos != c.head.Pos {
+	if c.covered.n == 0 || c.covered.pos != c.head.Pos || c.losses.erasedAt(c.covered.pos) {
 		return nil
 	}
-	return c.covered.check(ctx, v)
+	err := c.covered.check(ctx, v)
+	refused, ok := errors.AsType[*RefusedError](err)
+	if ok && c.losses.any(func(a *acceptance) bool { return a.passes(&fault{refused, c.covered.commit}) }) {
+		return nil
+	}
+	return err
 }
 
 // check compares a signal with the commitment to it.
@@ -219,6 +274,18 @@ func endOf(ctx context.Context, log Log) (last uint64, deleted int, err error) {
 // chain walks the log through c, from behind its head on. The log said that it
 // reaches last, and that so many messages are gone.
 func (c *checker) chain(ctx context.Context, log Log, last uint64, deleted int, progress func(done, total uint64)) error {
+	err := c.links(ctx, log, last, deleted, progress)
+	if _, named := errors.AsType[*RefusedError](err); named {
+		for i := range c.marks { // what was found before it
+			if m := &c.marks[i]; m.err != nil && c.fails(m) != nil {
+				return m.err
+			}
+		}
+	}
+	return err
+}
+
+func (c *checker) links(ctx context.Context, log Log, last uint64, deleted int, progress func(done, total uint64)) error {
 	next := c.head.Seq + 1
 	read := walk
 	if last < next+few {
@@ -279,27 +346,22 @@ func (c *checker) unreadable(ctx context.Context, log Log, seq uint64) bool {
 	return !readable(seq) && (seq > 1 && readable(seq-1) || readable(seq+1))
 }
 
-// ahead says that the record ends before the entry that the checkpoint names,
-// and names the first one that is lost.
-func (c *checker) ahead(err error) error {
-	far := c.furthest()
+// ahead says that the record ends before the entry that m names, and names the
+// first one that is lost.
+func (c *checker) ahead(m *mark, err error) *RefusedError {
 	return &RefusedError{Name: RefuseAhead, N: c.head.N + 1, Seq: c.head.Seq + 1, Err: err,
-		What: fmt.Sprintf("it is lost: the record ends before it, and %s names entry %d in message %d", far.who, far.N, far.Seq)}
+		What: fmt.Sprintf("it is lost: the record ends before it, and %s names entry %d in message %d", m.who, m.N, m.Seq)}
 }
 
 // shorter looks for the first entry that is lost in a log that ends before the
-// message that the checkpoint names.
+// message that a mark names. It finds nothing where the loss was accepted.
 func (c *checker) shorter(ctx context.Context, log Log, last uint64, deleted int, progress func(done, total uint64)) error {
 	err := c.chain(ctx, log, last, deleted, progress)
-	refused, named := errors.AsType[*RefusedError](err)
-	switch {
-	case err != nil && !named:
-		return err
-	case named && refused.Name != RefuseAhead:
-		return c.ahead(refused) // the rest is damaged too
-	default:
-		return c.ahead(nil)
+	if refused, named := errors.AsType[*RefusedError](err); named && refused.Name != RefuseAhead {
+		far := c.furthest()
+		return c.ahead(&far, refused) // the rest is damaged too
 	}
+	return err
 }
 
 func (c *checker) lost(seq uint64, what string, err error) error {

@@ -109,6 +109,9 @@ func (c *coder) note(n *incident.Note) {
 	c.begin()
 	c.must("code")
 	word(c, &n.Code, c.words.notes)
+	if c.may("refusal", n.Refusal == "") {
+		word(c, &n.Refusal, c.words.refusals)
+	}
 	if c.may("seq", n.Seq == 0) {
 		c.uint(&n.Seq)
 		c.full(n.Seq == 0)
@@ -124,6 +127,14 @@ func (c *coder) note(n *incident.Note) {
 	if c.may("commit", n.Commit.IsZero()) {
 		c.digest(&n.Commit)
 		c.full(n.Commit.IsZero())
+	}
+	if c.may("n", n.N == 0) {
+		c.uint(&n.N)
+		c.full(n.N == 0)
+	}
+	if zero := (incident.Hash{}); c.may("hash", n.Hash == zero) {
+		c.hash(&n.Hash)
+		c.full(n.Hash == zero)
 	}
 	if c.may("author", n.Author == "") {
 		name(c, &n.Author, staff)

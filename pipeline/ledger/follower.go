@@ -65,10 +65,11 @@ func (f *Follower) begin(ctx context.Context) error {
 	if o.Quick {
 		f.check.trusted = f.marked.Seq
 	}
+	chain := f.check.chain
 	if last < f.check.furthest().Seq {
-		return f.check.shorter(ctx, o.Log, last, deleted, o.Progress)
+		chain = f.check.shorter
 	}
-	if err := f.check.chain(ctx, o.Log, last, deleted, o.Progress); err != nil {
+	if err := chain(ctx, o.Log, last, deleted, o.Progress); err != nil {
 		return err
 	}
 	if f.file != nil && !o.Shared {
@@ -85,7 +86,7 @@ func (f *Follower) begin(ctx context.Context) error {
 func (f *Follower) marks(last uint64) ([]mark, error) {
 	var marks []mark
 	if f.o.Vouched != nil {
-		marks = append(marks, mark{*f.o.Vouched, "the processor at work"})
+		marks = append(marks, mark{Checkpoint: *f.o.Vouched, who: "the processor at work"})
 	}
 	if f.file == nil {
 		return marks, nil
@@ -94,7 +95,7 @@ func (f *Follower) marks(last uint64) ([]mark, error) {
 	switch {
 	case err == nil:
 		f.marked = cp
-		return append([]mark{{cp, "the checkpoint"}}, marks...), nil
+		return append([]mark{{Checkpoint: cp, who: "the checkpoint"}}, marks...), nil
 	case !errors.Is(err, ErrNoCheckpoint):
 		return nil, err
 	case f.o.Vouched != nil:

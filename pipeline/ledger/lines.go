@@ -23,7 +23,7 @@ func VerifyLines(r io.Reader) (Report, error) {
 		last := errors.Is(err, io.EOF)
 		switch {
 		case last && len(line) == 0:
-			return v.report, check.end()
+			return v.lines(check)
 		case errors.Is(err, bufio.ErrBufferFull):
 			return v.report, &RefusedError{Name: RefuseRecord, N: check.head.N + 1, Err: errTooLong}
 		case err != nil && !last:
@@ -36,7 +36,15 @@ func VerifyLines(r io.Reader) (Report, error) {
 			return v.report, err
 		}
 		if last {
-			return v.report, check.end()
+			return v.lines(check)
 		}
 	}
+}
+
+// lines ends the reading of an export.
+func (v *verifier) lines(check *checker) (Report, error) {
+	if err := check.end(); err != nil {
+		return v.report, err
+	}
+	return v.ends(context.Background(), check)
 }

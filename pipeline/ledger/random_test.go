@@ -94,6 +94,8 @@ func texts(t testing.TB, typ, field string) []string {
 		return words(incident.DecisionKinds())
 	case "NoteCode":
 		return words(incident.NoteCodes())
+	case "Refusal":
+		return words(incident.Refusals())
 	case "SourceName", "PolicyID", "Organisation", "ThresholdName":
 		return slugs
 	case "Milestone":

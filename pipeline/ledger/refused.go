@@ -6,33 +6,27 @@ import (
 	"github.com/ministryofjustice/incident-promptness/incident"
 )
 
-// A Refusal names the reason for which a record is not worked with. Each is
-// accepted, if at all, under this name and never in passing.
-type Refusal string
+// A Refusal names the reason for which a record is not worked with.
+type Refusal = incident.Refusal
 
 // The reasons, in the order in which they are looked for.
 const (
-	RefuseFirst     Refusal = "ledger_beginning_lost"  // the first message is not number 1
-	RefuseDeleted   Refusal = "ledger_messages_lost"   // messages in between are gone
-	RefuseMissing   Refusal = "checkpoint_missing"     // no whole checkpoint, and the record is not empty
-	RefuseAhead     Refusal = "checkpoint_ahead"       // the checkpoint names an entry after the last one
-	RefuseStale     Refusal = "checkpoint_stale"       // the checkpoint is more than one step behind
-	RefuseRecord    Refusal = "ledger_record_bad"      // an entry is damaged, or out of its place
-	RefuseDiffers   Refusal = "checkpoint_differs"     // the entry that the checkpoint names has another hash
-	RefuseVault     Refusal = "signals_end_lost"       // SIGNALS ends before the position covered
-	RefuseSignal    Refusal = "signal_changed"         // a signal does not hash to its commitment
-	RefuseUnread    Refusal = "signal_unreadable"      // a signal cannot be read, and no note says that it was erased
-	RefuseTwice     Refusal = "alert_told_twice"       // one alert was made more than once
-	RefuseReference Refusal = "ledger_reference_wrong" // an entry names one that is not what it should be
+	RefuseFirst     = incident.RefusedFirst
+	RefuseDeleted   = incident.RefusedDeleted
+	RefuseMissing   = incident.RefusedMissing
+	RefuseAhead     = incident.RefusedAhead
+	RefuseStale     = incident.RefusedStale
+	RefuseRecord    = incident.RefusedRecord
+	RefuseDiffers   = incident.RefusedDiffers
+	RefuseVault     = incident.RefusedVault
+	RefuseSignal    = incident.RefusedSignal
+	RefuseUnread    = incident.RefusedUnread
+	RefuseTwice     = incident.RefusedTwice
+	RefuseReference = incident.RefusedReference
 )
 
 // Refusals lists every refusal.
-func Refusals() []Refusal {
-	return []Refusal{
-		RefuseFirst, RefuseDeleted, RefuseMissing, RefuseAhead, RefuseStale, RefuseRecord,
-		RefuseDiffers, RefuseVault, RefuseSignal, RefuseUnread, RefuseTwice, RefuseReference,
-	}
-}
+func Refusals() []Refusal { return incident.Refusals() }
 
 // A RefusedError says why the record is not worked with, and where.
 type RefusedError struct {

@@ -33,6 +33,7 @@ type words struct {
 	linkStates   map[string]incident.LinkState
 	decisions    map[string]incident.DecisionKind
 	notes        map[string]incident.NoteCode
+	refusals     map[string]incident.Refusal
 	// Milestones are open: a policy may name others. The known ones are here
 	// so that reading them makes no garbage.
 	milestones map[string]incident.Milestone
@@ -66,6 +67,7 @@ var madeSets = sync.OnceValue(func() *words {
 		linkStates:   set(incident.LinkStates()),
 		decisions:    set(incident.DecisionKinds()),
 		notes:        set(incident.NoteCodes()),
+		refusals:     set(incident.Refusals()),
 		milestones:   set(incident.Milestones()),
 	}
 })
