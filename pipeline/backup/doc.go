@@ -50,7 +50,8 @@
 //	header   [the message's header, names in ascending order]
 //	len      bytes of the body, at most 1 MiB; they follow the line's newline,
 //	         and a newline follows them
-//	sha256   of the body, hexadecimal; in the last line: of all bytes before it
+//	sha256   of the body, hexadecimal; in the last line: of all bytes of the
+//	         file before it
 //	count    messages in the file
 //	first    sequence of the first message, 0 where there is none
 //	last     last sequence of the stream when it was copied. Larger than that of

@@ -61,6 +61,16 @@ type End struct {
 	SHA256 string  `json:"sha256"`
 }
 
+// seal sets the sum of e: of what sum has seen and of the line itself up to
+// where the sum stands.
+func (e *End) seal(sum hash.Hash) error {
+	e.SHA256 = ""
+	line, err := compact(e)
+	sum.Write(bytes.TrimSuffix(line, []byte("\"}\n")))
+	e.SHA256 = hex.EncodeToString(sum.Sum(nil))
+	return err
+}
+
 // compact writes v as a line, without the escapes for HTML.
 func compact(v any) ([]byte, error) {
 	var b bytes.Buffer
@@ -120,7 +130,9 @@ func (w *Writer) Close(last uint64) (End, error) {
 		return End{}, fmt.Errorf("write %s: %w", w.end.End, errOrder)
 	}
 	w.end.Last = last
-	w.end.SHA256 = hex.EncodeToString(w.sum.Sum(nil))
+	if err := w.end.seal(w.sum); err != nil {
+		return End{}, err
+	}
 	line, err := compact(w.end)
 	if err != nil {
 		return End{}, err
@@ -320,7 +332,9 @@ func (r *Reader) close(line []byte) error {
 	}
 	want := r.got
 	want.Last = max(want.Last, end.Last)
-	want.SHA256 = hex.EncodeToString(r.sum.Sum(nil))
+	if err := want.seal(r.sum); err != nil {
+		return err
+	}
 	if end != want {
 		return fmt.Errorf("its last line says %+v, and it holds %+v", end, want)
 	}
