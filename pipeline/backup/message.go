@@ -237,7 +237,7 @@ func decode(line []byte, v any) error {
 	dec := json.NewDecoder(bytes.NewReader(line))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(v); err != nil {
-		return fmt.Errorf("read line: %w", err)
+		return fmt.Errorf("read line: %v", err) //nolint:errorlint // its io.EOF is not the file's
 	}
 	again, err := compact(v)
 	if err != nil {
