@@ -114,7 +114,6 @@ func (l copyLog) State(context.Context) (first, last uint64, deleted int, err er
 // A copyVault is the signals in a backup. One goroutine uses it.
 type copyVault struct {
 	c        *backup.Copy
-	last     incident.Pos
 	replaced map[uint64]uint64 // old sequence of a frame to that which holds its rest
 
 	seq  uint64 // of the frame that is held
@@ -135,29 +134,18 @@ func newCopyVault(ctx context.Context, c *backup.Copy, end incident.Pos) (*copyV
 		if old := raw.Replaces(); old > 0 {
 			v.replaced[old] = m.Seq
 		}
-		if m.Seq > end.Seq {
-			if m.Seq != next {
-				return nil, &stream.GapError{Stream: string(backup.Signals), Seq: next}
-			}
-			next++
+		if m.Seq <= end.Seq {
+			continue
 		}
-		last := incident.Pos{}
-		if m.Seq >= end.Seq {
-			err = stream.SignalsOf(raw, v.object, func(s incident.Stored) error {
-				last = s.Pos
-				return nil
-			})
-		} else if raw.Replaces() == 0 {
-			last = incident.Pos{Seq: m.Seq} // its index does not matter before the end
+		if m.Seq != next {
+			return nil, &stream.GapError{Stream: string(backup.Signals), Seq: next}
 		}
-		if err != nil {
+		next++
+		if err := stream.SignalsOf(raw, v.object, func(incident.Stored) error { return nil }); err != nil {
 			return nil, err
 		}
-		if v.last.Less(last) {
-			v.last = last
-		}
 	}
-	if last := c.Last(backup.Signals); last > end.Seq && last >= next {
+	if last := c.Last(backup.Signals); last >= next {
 		return nil, &stream.GapError{Stream: string(backup.Signals), Seq: next}
 	}
 	return v, nil
@@ -171,8 +159,13 @@ func (v *copyVault) object(name string) ([]byte, error) {
 	return b, err
 }
 
-// Last returns the position of the last signal.
-func (v *copyVault) Last(context.Context) (incident.Pos, error) { return v.last, nil }
+// End returns the last sequence, whatever has become of its message.
+func (v *copyVault) End(context.Context) (uint64, error) { return v.c.Last(backup.Signals), nil }
+
+// Last is not asked where there is End.
+func (v *copyVault) Last(context.Context) (incident.Pos, error) {
+	return incident.Pos{Seq: v.c.Last(backup.Signals)}, nil
+}
 
 // Signal returns what the record is checked against of the signal at pos: its
 // commitment, not its bytes.

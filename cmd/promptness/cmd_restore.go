@@ -180,7 +180,7 @@ func (r *restoring) verify(ctx context.Context, store *stream.Store) error {
 		}
 	}
 	vault := store.Vault("")
-	found, err := verifyAgainst(ctx, store.Ledger(), vault, r.mark)
+	found, err := verifyAgainst(ctx, store.Ledger(), restoredVault{vault, r.copy.Last(backup.Signals)}, r.mark)
 	if err := errors.Join(err, vault.Close()); err != nil {
 		return &backup.RefusedError{Name: backup.RefuseRecord, Path: r.cfg.Store.Tenant, Err: err}
 	}
@@ -189,6 +189,15 @@ func (r *restoring) verify(ctx context.Context, store *stream.Store) error {
 	}
 	return nil
 }
+
+// A restoredVault is the signals of a store whose end was compared already.
+type restoredVault struct {
+	*stream.Vault
+	end uint64
+}
+
+// End returns the last sequence, whatever has become of its message.
+func (v restoredVault) End(context.Context) (uint64, error) { return v.end, nil }
 
 var errMore = errors.New("there is more than in the backup")
 

@@ -223,33 +223,37 @@ func (s *Store) dumpObjects(ctx context.Context, yield func(Raw) error) (last ui
 	return last, nil
 }
 
-// dumpObject yields the chunks of one object, and compares their digest.
+// dumpObject yields the chunks of one object, if it is whole. One that is not is
+// left out: whether a person has accepted its loss stands in the record.
 func (s *Store) dumpObject(ctx context.Context, name string, last uint64, yield func(Raw) error) (uint64, error) {
 	info, err := s.objects.info(ctx, name)
-	if errors.Is(err, jetstream.ErrObjectNotFound) || err == nil && info.Deleted {
+	if errors.Is(err, jetstream.ErrObjectNotFound) || errors.Is(err, errDigest) || err == nil && info.Deleted {
 		return last, nil
 	}
 	if err != nil {
 		return 0, err
 	}
 	subject, sum := s.objects.chunkSubject(info.NUID), sha256.New()
-	pieces := max(1, int(info.Chunks))
-	for i, seq := 0, uint64(0); i < pieces; i++ {
-		r := Raw{Seq: last + 1, Time: info.ModTime.UTC(), Key: name, Piece: i, Pieces: pieces}
-		if info.Chunks > 0 {
-			m, err := s.objects.chunk(ctx, seq+1, subject)
-			if errors.Is(err, jetstream.ErrMsgNotFound) {
-				err = fmt.Errorf("piece %d of %d is gone: %w", i+1, pieces, errDigest)
-			}
-			if err != nil {
-				return 0, err
-			}
-			r.Time, r.Body, seq = m.Time.UTC(), m.Data, m.Sequence
+	pieces := make([]Raw, max(1, info.Chunks))
+	for i := range pieces {
+		pieces[i] = Raw{Seq: last + 1 + uint64(i), Time: info.ModTime.UTC(), Key: name, Piece: i, Pieces: len(pieces)}
+	}
+	for i, seq := uint32(0), uint64(0); i < info.Chunks; i++ {
+		m, err := s.objects.chunk(ctx, seq+1, subject)
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			break
 		}
-		sum.Write(r.Body)
-		if i == pieces-1 && digestText([sha256.Size]byte(sum.Sum(nil))) != info.Digest {
-			return 0, errDigest
+		if err != nil {
+			return 0, err
 		}
+		pieces[i].Time, pieces[i].Body, seq = m.Time.UTC(), m.Data, m.Sequence
+		sum.Write(m.Data)
+	}
+	if digestText([sha256.Size]byte(sum.Sum(nil))) != info.Digest {
+		s.log.WarnContext(ctx, "object of evidence is not whole and is left out", "object", name)
+		return last, nil
+	}
+	for _, r := range pieces {
 		if err := yield(r); err != nil {
 			return 0, err
 		}
