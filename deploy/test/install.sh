@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Installs what the tests run against, where it is missing: Debian's own
-# Dovecot, Prometheus and Alertmanager, and a C compiler for the race detector.
+# Dovecot, Prometheus, Alertmanager and strace, and a C compiler for the race detector.
 # It starts no service, and says nothing if all is there. A test needs a server
 # of its own on its own ports; one that the package left running on the usual
 # ports would be in the way.
 set -euo pipefail
 
-packages=(dovecot-imapd prometheus prometheus-alertmanager)
+packages=(dovecot-imapd prometheus prometheus-alertmanager strace)
 command -v "${CC:-cc}" >/dev/null || packages+=(gcc libc6-dev)
 
 # The units that the packages bring, to be left off.
