@@ -52,6 +52,7 @@ type world struct {
 	read map[incident.SourceName]time.Time
 	sent int
 
+	shared   bool // another writer exists
 	reopened int
 }
 
@@ -349,6 +350,7 @@ func (w *world) reopen(ctx context.Context, each func(incident.Entry) error) err
 	var err error
 	w.writer, err = ledger.Open(ctx, ledger.Options{
 		Log: w.store.Ledger(), Vault: vault{w.store}, Checkpoint: filepath.Join(w.dir, "checkpoint"), Each: each,
+		Shared: w.shared,
 	})
 	return err
 }

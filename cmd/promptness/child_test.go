@@ -10,12 +10,16 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats-server/v2/server/ats"
+
 	"github.com/ministryofjustice/incident-promptness/internal/debian"
 	"github.com/ministryofjustice/incident-promptness/internal/eventually"
+	"github.com/ministryofjustice/incident-promptness/internal/natstest"
 )
 
 // childArgs makes the test binary be promptness itself: the program is tested
@@ -23,11 +27,13 @@ import (
 const childArgs = "PROMPTNESS_TEST_ARGS"
 
 func TestMain(m *testing.M) {
+	natstest.Child()
 	if args, ok := os.LookupEnv(childArgs); ok {
 		os.Args = append([]string{"promptness"}, strings.Split(args, "\x1f")...)
 		main()
 		return
 	}
+	ats.Register() // outside of every bubble: the server's ticker would freeze it
 	os.Exit(m.Run())
 }
 
@@ -38,7 +44,7 @@ type child struct {
 	dir    string
 	hooks  string // base URL of the webhooks
 	admin  string
-	stderr bytes.Buffer
+	stderr output
 }
 
 // command returns promptness with args, to be run in dir.
@@ -64,13 +70,26 @@ func configure(t testing.TB, dir, more string) (hooks, admin string) {
 func startChild(t testing.TB, dir, hooks, admin string) *child {
 	t.Helper()
 	c := &child{t: t, dir: dir, hooks: hooks, admin: admin}
-	c.cmd = command(context.Background(), dir, "serve", "--config", "promptness.yml")
+	c.run("serve", "--config", "promptness.yml")
+	return c
+}
+
+// run starts promptness with args and returns when it is ready.
+func (c *child) run(args ...string) {
+	c.t.Helper()
+	c.cmd = command(context.Background(), c.dir, args...)
 	c.cmd.Stderr = &c.stderr
+	c.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := c.cmd.Start(); err != nil {
-		t.Fatal(err)
+		c.t.Fatal(err)
 	}
-	t.Cleanup(c.kill)
-	eventually.Eventually(t, 60*time.Second, "promptness to be ready", func() bool {
+	c.t.Cleanup(func() {
+		c.kill()
+		if c.t.Failed() {
+			c.t.Logf("promptness in %s said last:\n%s", filepath.Base(c.dir), c.tail())
+		}
+	})
+	eventually.Eventually(c.t, 60*time.Second, "promptness to be ready", func() bool {
 		if c.cmd.ProcessState != nil {
 			return false
 		}
@@ -81,7 +100,6 @@ func startChild(t testing.TB, dir, hooks, admin string) *child {
 		res.Body.Close()
 		return res.StatusCode == http.StatusOK
 	})
-	return c
 }
 
 // kill ends the process as a power cut of the process would.
@@ -103,9 +121,30 @@ func (c *child) stop() {
 	}
 }
 
+// said returns what it wrote on stderr so far.
+func (c *child) said() string { return c.stderr.String() }
+
+// An output is written by a process and read by a test.
+type output struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.String()
+}
+
 func (c *child) tail() string {
 	var lines []string
-	s := bufio.NewScanner(&c.stderr)
+	s := bufio.NewScanner(strings.NewReader(c.said()))
 	for s.Scan() {
 		lines = append(lines, s.Text())
 	}

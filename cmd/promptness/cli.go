@@ -58,9 +58,9 @@ func promptness(ctx context.Context, args []string, stdout, stderr io.Writer) er
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 80}),
 		kong.Vars{
 			"token_file": filepath.Join(".", Default().Secrets(), ownNumber+".token"),
-			"reasons":    joined(incident.Reasons()),
+			"reasons":    joined(incident.Reasons(), ", "),
 			"late":       string(incident.ReasonToldManager),
-			"milestones": joined(incident.Milestones()),
+			"milestones": joined(incident.Milestones(), ", "),
 		},
 	)
 	if err != nil {
@@ -112,12 +112,12 @@ func (helpFlag) BeforeReset(ctx *kong.Context) error {
 // IsBool says that --help takes no value.
 func (helpFlag) IsBool() bool { return true }
 
-func joined[S ~string](all []S) string {
+func joined[S ~string](all []S, sep string) string {
 	var words []string
 	for _, s := range all {
 		words = append(words, string(s))
 	}
-	return strings.Join(words, ", ")
+	return strings.Join(words, sep)
 }
 
 // printJSON prints one value, indented for people who look at it.
@@ -140,7 +140,11 @@ var errSilent = errors.New("")
 
 // serveCmd runs the program.
 type serveCmd struct {
-	Log string `help:"Form of the log on stderr: text or json." enum:"text,json" default:"text"`
+	Log       string   `help:"Form of the log on stderr: text or json." enum:"text,json" default:"text"`
+	Role      Roles    `help:"What this process does, joined by commas: ingest, process, alert. Default: all. Needs an external store." placeholder:"ROLES"`
+	NATS      []string `help:"Addresses of an external NATS, joined by commas, instead of store.nats.urls." name:"nats" placeholder:"URL"`
+	Ephemeral bool     `help:"Accept a store that a restart of the machine may lose: tmpfs, overlay, a network file system."`
+	Quick     bool     `help:"Verify the chain of the record only from the last checkpoint on."`
 }
 
 // Run runs until ctx ends.
@@ -149,7 +153,26 @@ func (c *serveCmd) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
+	if cfg, err = c.over(cfg); err != nil {
+		return err
+	}
 	return Run(ctx, cfg, newLogger(s.stderr, c.Log), s.stdout)
+}
+
+// over returns cfg with what the command line says.
+func (c *serveCmd) over(cfg Config) (Config, error) {
+	cfg.Roles, cfg.Quick = c.Role, c.Quick
+	cfg.Store.Ephemeral = cfg.Store.Ephemeral || c.Ephemeral
+	if len(c.NATS) > 0 {
+		cfg.Store.NATS.URLs = c.NATS
+	}
+	if err := cfg.Validate(); err != nil {
+		return cfg, err
+	}
+	if err := cfg.Roles.validate(!cfg.Store.NATS.External()); err != nil {
+		return cfg, fmt.Errorf("read command line: %w", err)
+	}
+	return cfg, nil
 }
 
 // demoCmd runs the demonstration.

@@ -72,6 +72,11 @@ type Config struct {
 	// and nobody is told. For reading old mail.
 	Backfill bool `yaml:"backfill"`
 
+	// Roles and Quick are of one process, and stand on its command line: all
+	// processes share this file.
+	Roles Roles `yaml:"-"`
+	Quick bool  `yaml:"-"`
+
 	// Webhooks and Mailboxes are what Sources say, in their order. own is set
 	// where the built-in ones stand.
 	Webhooks  []webhook.Config `yaml:"-"`

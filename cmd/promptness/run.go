@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -52,11 +54,13 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger, h hooks) (err erro
 	reg := prometheus.NewRegistry()
 
 	// The addresses first: who is told tokens must not hear of a busy port next.
-	public, err := listen(cfg.Listen.Webhooks)
-	if err != nil {
-		return err
+	public := &listener{}
+	if cfg.Roles.Has(RoleIngest) {
+		if public, err = listen(cfg.Listen.Webhooks); err != nil {
+			return err
+		}
+		undo.add("webhook listener", public.close)
 	}
-	undo.add("webhook listener", public.close)
 	private, err := listen(cfg.Listen.Admin)
 	if err != nil {
 		return err
@@ -71,17 +75,21 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger, h hooks) (err erro
 	if h.made != nil && len(made) > 0 {
 		h.made(made)
 	}
-	srv, err := stream.Start(ctx, cfg.Store, log)
+	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
+		return fmt.Errorf("make data directory: %w", err)
+	}
+	host, err := stream.Begin(ctx, cfg.Store, log)
 	if err != nil {
 		return err
 	}
-	undo.add("store", srv.Close)
-	nc, err := srv.Connect("promptness")
+	undo.add("store", host.Close)
+	nc, err := host.Connect("promptness")
 	if err != nil {
 		return fmt.Errorf("connect to the store: %w", err)
 	}
 	undo.add("connection", func() error { nc.Close(); return nil })
-	store, err := stream.Open(ctx, nc, cfg.Store, stream.Hooks{Room: srv.Room}, log)
+	guard := &guard{host: host}
+	store, err := stream.Open(ctx, nc, cfg.Store, stream.Hooks{Room: guard.room}, log)
 	if err != nil {
 		return err
 	}
@@ -106,7 +114,20 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger, h hooks) (err erro
 	if err != nil {
 		return fmt.Errorf("open alerting: %w", err)
 	}
-
+	shown := &firstFault{}
+	var covered atomic.Pointer[incident.Pos]
+	covered.Store(&incident.Pos{})
+	hear := func(es []incident.Entry) {
+		for _, e := range es {
+			shown.note(book.Apply(e))
+		}
+		covered.Store(&es[len(es)-1].Pos)
+		acts.follow(es)
+		desk.Follow(es)
+		if h.follow != nil {
+			h.follow(es)
+		}
+	}
 	// The ways in.
 	in := &sink{store: store, seen: h.put, last: map[incident.SourceName]time.Time{}}
 	hook, err := webhook.NewHandler(cfg.Webhooks, in, log, reg)
@@ -123,14 +144,18 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger, h hooks) (err erro
 			return fmt.Errorf("open mailbox %s: %w", m.Name, err)
 		}
 	}
+	marks := newMarks(store, log)
 
-	// The processor, and the record that it writes.
+	// The record, and the processor that writes it.
 	read, err := interpreter(cfg)
 	if err != nil {
 		return err
 	}
-	shown := &firstFault{}
-	rec := &record{o: ledger.Options{Log: store.Ledger(), Vault: vault{store}, Checkpoint: cfg.CheckpointFile()}}
+	rec := &record{o: ledger.Options{
+		Log: store.Ledger(), Vault: vault{store}, Checkpoint: cfg.CheckpointFile(),
+		Shared: !host.Embedded(), Quick: cfg.Quick,
+	}}
+	undo.add("record", rec.Close)
 	proc := pipeline.New(pipeline.Options{
 		Signals:   func(after incident.Pos) (pipeline.Signals, error) { return store.Signals(after), nil },
 		Ledger:    rec,
@@ -140,47 +165,88 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger, h hooks) (err erro
 		Pepper:    pepper,
 		Compile:   applies,
 		Rules:     rules,
-		Marks: func(n incident.SourceName) time.Time {
-			if b := boxes[n]; b != nil {
-				return b.Watermark()
-			}
-			return time.Time{}
-		},
-		Tell: func(es []incident.Entry) {
-			for _, e := range es {
-				shown.note(book.Apply(e))
-			}
-			acts.follow(es)
-			desk.Follow(es)
-			if h.follow != nil {
-				h.follow(es)
-			}
-		},
-		Backfill: cfg.Backfill,
-		Log:      log,
+		Marks:     marks.of,
+		Tell:      hear,
+		Backfill:  cfg.Backfill,
+		Log:       log,
 	})
-	if err := rec.open(ctx, proc.Replay); err != nil {
-		return err
+
+	// Who looks after it.
+	looks := newWatch(ctx, watching{
+		store: store, cfg: cfg.Store, checkpoint: cfg.CheckpointFile(), scrubs: cfg.Roles.Has(RoleProcess), log: log,
+		mark: markOf(cfg.CheckpointFile(), func() incident.Pos { return *covered.Load() }),
+	})
+	guard.watch.Store(looks)
+
+	// What each role runs.
+	holder := holderName()
+	parts := []func(context.Context) error{host.Run, private.serve, looks.Run}
+	heard := make(chan struct{}) // closed when the record was read to its end
+	switch {
+	case cfg.Roles.Has(RoleProcess):
+		lease := store.Lease(leaseProcessor, holder)
+		if rec.o.Vouched, err = voucher(ctx, lease); err != nil {
+			return err
+		}
+		// Here, so that a record that is refused ends the program by name.
+		if err := rec.follow(ctx, proc.Replay); err != nil {
+			return err
+		}
+		if host.Embedded() {
+			if err := rec.lead(ctx, proc.Replay); err != nil {
+				return err
+			}
+		}
+		close(heard)
+		p := &processing{proc: proc, rec: rec, lease: lease, log: log}
+		parts = append(parts, func(ctx context.Context) error { return looks.Guard(ctx, p.run) })
+		if !host.Embedded() {
+			parts = append(parts, func(ctx context.Context) error { return marks.load(ctx, polled(rules)) })
+		}
+	default:
+		rec.o.Checkpoint = "" // it writes nothing, and vouches for nothing
+		f := &following{rec: rec, tell: hear, log: log, read: heard}
+		parts = append(parts, func(ctx context.Context) error { return looks.Guard(ctx, f.run) })
 	}
-	undo.add("record", rec.Close)
+	if cfg.Roles.Has(RoleAlert) {
+		lease := store.Lease(leaseAlert, holder)
+		parts = append(parts, func(ctx context.Context) error {
+			select {
+			case <-heard:
+				return lease.Hold(ctx, tour(desk, log))
+			case <-ctx.Done():
+				return nil
+			}
+		})
+	}
+	if cfg.Roles.Has(RoleIngest) {
+		public.handle(webhookRoutes(hook))
+		parts = append(parts, public.serve)
+		for n, b := range boxes {
+			m := &mailbox{name: n, box: b, marks: marks, lease: store.Lease(leaseMailbox+string(n), holder), shared: !host.Embedded(), log: log}
+			parts = append(parts, m.run)
+		}
+	}
 
 	// What is shown of it.
-	facts := &facts{proc: proc, rec: rec, boxes: boxes, in: in, rules: rules, shown: shown, srv: srv, started: time.Now()}
+	facts := &facts{
+		roles: cfg.Roles, proc: proc, rec: rec, boxes: boxes, marks: marks, in: in, rules: rules,
+		shown: shown, host: host, watch: looks, heard: heard, started: time.Now(),
+	}
 	if err := register(reg, book, facts); err != nil {
 		return err
 	}
-	public.handle(webhookRoutes(hook))
+	pulse := alerting.NewPulse(alerting.PulseOptions{
+		To: announcers(receivers), Instance: instanceName(cfg), Well: facts.notReady, Fault: troubleOf(looks), Log: log, Reg: reg,
+	})
+	parts = append(parts, pulse.Run)
 	private.handle(adminRoutes(admin{
 		book: book, facts: facts, people: people, acts: manual.New(in, acts, people, log),
-		rec: rec, store: store, checkpoint: cfg.CheckpointFile(), reg: reg, log: log,
+		rec: rec, store: store, checkpoint: cfg.CheckpointFile(), tenant: cfg.Tenant, reg: reg, log: log,
 	}))
 
 	// Everything runs until ctx ends or one part cannot go on.
 	g, ctx := errgroup.WithContext(ctx)
-	parts := []func(context.Context) error{srv.Run, proc.Run, desk.Run, public.serve, private.serve}
-	for _, b := range boxes {
-		parts = append(parts, b.Run)
-	}
 	for _, run := range parts {
 		g.Go(func() error {
 			if err := run(ctx); !errors.Is(err, context.Canceled) || ctx.Err() == nil {
@@ -192,8 +258,8 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger, h hooks) (err erro
 	if h.ready != nil {
 		h.ready(addresses{webhooks: public.url(), admin: private.url()})
 	}
-	n, _ := rec.Head()
-	log.Info("running", "entries", n, "webhooks", public.url(), "admin", private.url())
+	n, _, _ := rec.Head()
+	log.Info("running", "roles", cfg.Roles.String(), "entries", n, "webhooks", public.url(), "admin", private.url())
 	<-ctx.Done()
 	log.Info("stopping")
 	return g.Wait()
@@ -225,4 +291,12 @@ func channelsOf(receivers []*alertmanager.Receiver) alerting.Channels {
 		c.Levels = append(c.Levels, r)
 	}
 	return c
+}
+
+func announcers(receivers []*alertmanager.Receiver) []alerting.Announcer {
+	var all []alerting.Announcer
+	for _, r := range receivers {
+		all = append(all, r)
+	}
+	return all
 }

@@ -17,39 +17,58 @@ import (
 	"github.com/ministryofjustice/incident-promptness/pipeline"
 	"github.com/ministryofjustice/incident-promptness/pipeline/ledger"
 	"github.com/ministryofjustice/incident-promptness/pipeline/stream"
+	"github.com/ministryofjustice/incident-promptness/pipeline/watch"
 	"github.com/ministryofjustice/incident-promptness/report"
 	"github.com/ministryofjustice/incident-promptness/report/board"
 )
 
 // facts are what is known of the running program beside its record.
 type facts struct {
+	roles Roles
 	proc  *pipeline.Processor
 	rec   *record
 	boxes map[incident.SourceName]*email.Box
+	marks *marks
 	in    *sink
 	rules *incident.Rules
 	shown *firstFault
-	srv   *stream.Server
+	host  stream.Host
+	watch *watch.Watch
+	heard <-chan struct{} // closed when the record was read to its end
 
 	started time.Time
 }
 
 // notReady says why the program should be given nothing now, or "".
 func (f *facts) notReady() string {
-	if err := f.srv.Health(); err != nil {
+	if fault := f.watch.Fault(); fault != nil {
+		return fault.Text()
+	}
+	if err := f.host.Health(); err != nil {
 		return "store: " + err.Error()
 	}
-	if err := f.srv.Room(); err != nil {
+	if err := f.host.Room(); err != nil {
 		return "store: " + err.Error()
 	}
 	if err := f.shown.get(); err != nil {
 		return "record cannot be followed: " + err.Error()
 	}
-	if s := f.proc.Status(); !s.Ready {
+	select {
+	case <-f.heard:
+	default:
+		return "reading the record"
+	}
+	// A processor that stands by is as it should be: it takes over by itself.
+	if s := f.proc.Status(); f.leads() && !s.Ready {
 		return "processor: " + s.Why
 	}
 	return ""
 }
+
+// leads reports whether this process is the one that writes the record, and so
+// the one that shows its figures: shown by all, they would be counted several
+// times over.
+func (f *facts) leads() bool { return f.roles.Has(RoleProcess) && f.rec.leads() }
 
 // An admin is what the admin listener serves from.
 type admin struct {
@@ -60,14 +79,17 @@ type admin struct {
 	rec        *record
 	store      *stream.Store
 	checkpoint string
+	tenant     string
 	reg        *prometheus.Registry
 	log        *slog.Logger
 }
 
 func adminRoutes(a admin) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/v1/acts", a.acts)
-	mux.Handle("/v1/acts/", a.acts)
+	if a.facts.roles.Has(RoleIngest) {
+		mux.Handle("/v1/acts", a.acts)
+		mux.Handle("/v1/acts/", a.acts)
+	}
 	mux.Handle("GET /metrics", promhttp.HandlerFor(a.reg, promhttp.HandlerOpts{EnableOpenMetrics: true}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "alive") })
 	mux.HandleFunc("GET /readyz", a.ready)
@@ -75,6 +97,8 @@ func adminRoutes(a admin) http.Handler {
 		Entries: a.facts.entries, Sources: a.facts.sources, Status: a.facts.status,
 	}, a.people.Guard, a.log))
 	mux.Handle("GET /v1/verify", http.HandlerFunc(a.verify))
+	mux.Handle("GET /v1/export", a.people.Guard(newExportHandler(a.store, a.log)))
+	mux.Handle("GET /v1/backup", a.people.GuardManagers(newBackupHandler(a.store, a.tenant, a.log)))
 	return mux
 }
 

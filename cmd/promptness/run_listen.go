@@ -39,7 +39,12 @@ func listen(addr string) (*listener, error) {
 	}}, nil
 }
 
-func (l *listener) url() string { return "http://" + l.l.Addr().String() }
+func (l *listener) url() string {
+	if l.l == nil {
+		return "" // this process has no such listener
+	}
+	return "http://" + l.l.Addr().String()
+}
 
 // handle says what serve answers with.
 func (l *listener) handle(h http.Handler) { l.srv.Handler = h }

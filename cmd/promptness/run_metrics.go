@@ -19,6 +19,7 @@ func register(reg *prometheus.Registry, book *report.Book, f *facts) error {
 	v := buildVersion()
 	for _, c := range []prometheus.Collector{
 		metrics.New(book, f, metrics.Build{Version: v.Version, Revision: v.Revision, Go: v.Go}),
+		metrics.NewRecord(refusalNames(), watchedOf(f.watch, f.sync)),
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	} {
@@ -31,8 +32,8 @@ func register(reg *prometheus.Registry, book *report.Book, f *facts) error {
 
 // Source returns when the source last succeeded and up to when it was read.
 func (f *facts) Source(n incident.SourceName) (success, watermark time.Time) {
-	if b := f.boxes[n]; b != nil {
-		read := b.Watermark()
+	if f.boxes[n] != nil {
+		read := f.marks.of(n)
 		return read, read
 	}
 	return f.in.success(n), time.Time{}
@@ -41,11 +42,10 @@ func (f *facts) Source(n incident.SourceName) (success, watermark time.Time) {
 // Oldest returns when the oldest signal was received that waits for the record.
 func (f *facts) Oldest() time.Time { return f.proc.Oldest() }
 
-// Verified reports whether the record was whole when it was opened last, and can
-// be followed.
+// Verified reports whether the record was whole when it was opened, has been
+// since as far as the monitors and the scrub have seen, and can be followed.
 func (f *facts) Verified() bool {
-	_, err := f.rec.writer()
-	return err == nil && f.shown.get() == nil
+	return f.rec.trail() != nil && f.watch.Fault() == nil && f.shown.get() == nil
 }
 
 // sources lists the ways in for a board.
@@ -67,10 +67,10 @@ func (f *facts) sources() []board.Source {
 
 // status says what the program is doing.
 func (f *facts) status() board.Status {
-	n, hash := f.rec.Head()
+	n, hash, _ := f.rec.Head()
 	why := f.notReady()
 	return board.Status{
-		Ready: why == "", Why: why, Verified: f.Verified(), Entries: n, Pos: f.proc.Status().Pos,
+		Ready: why == "", Why: why, Verified: f.Verified(), Leads: f.leads(), Entries: n, Pos: f.proc.Status().Pos,
 		Head: hash.String(), Oldest: f.Oldest(), Started: f.started, Version: buildVersion().Version,
 	}
 }
@@ -87,4 +87,17 @@ func (f *facts) entries(ctx context.Context, numbers []uint64) iter.Seq2[inciden
 			}
 		}
 	}
+}
+
+// sync returns how long a sync of the store's disk took last, 0 where the disk is
+// not ours to measure.
+func (f *facts) sync() time.Duration {
+	s, ok := f.host.(interface {
+		SyncTime() (time.Duration, time.Time)
+	})
+	if !ok {
+		return 0
+	}
+	took, _ := s.SyncTime()
+	return took
 }

@@ -89,84 +89,155 @@ func (k *sink) success(n incident.SourceName) time.Time {
 	return k.last[n]
 }
 
-// A record is the ledger's writer. It is opened after the processor that uses it
-// was made, because the processor reads the record while it is being verified,
-// and opened anew after a commit that failed.
+// A record is the ledger as this process uses it: it follows what others add,
+// or leads as the one who writes. It is opened after those who hear of its
+// entries were made, because they read it while it is verified.
 type record struct {
-	o ledger.Options
+	o    ledger.Options
+	each func(incident.Entry) error // of the one goroutine that follows or leads
 
 	mu sync.Mutex
+	f  *ledger.Follower // nil before the record was read, and while w is there
 	w  *ledger.Writer
 }
 
-// open verifies the record and gives every entry of it to each, in order.
-func (r *record) open(ctx context.Context, each func(incident.Entry) error) error {
+// follow verifies the record and gives every entry of it to each, in order.
+func (r *record) follow(ctx context.Context, each func(incident.Entry) error) error {
 	if err := r.Close(); err != nil {
 		return err
 	}
 	progress := say.Start(os.Stderr, "verify the record", 0)
 	defer progress.Stop()
+	r.each = each
 	o := r.o
-	o.Each = each
+	o.Each = func(e incident.Entry) error { return r.each(e) }
 	o.Progress = func(done, total uint64) { progress.Set(int64(done), int64(total)) }
-	w, err := ledger.Open(ctx, o)
+	f, err := ledger.Follow(ctx, o)
 	if err != nil {
 		return err
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.w = w
+	r.f = f
 	return nil
 }
 
-func (r *record) writer() (*ledger.Writer, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.w == nil {
-		return nil, errors.New("the record is not open")
+// run gives each what is added, once it is verified, until ctx ends.
+func (r *record) run(ctx context.Context, each func(incident.Entry) error) error {
+	f := r.follower()
+	if f == nil {
+		return errNotOpen
 	}
-	return r.w, nil
+	r.each = each
+	return f.Run(ctx)
 }
 
-// Close closes the writer, if one is open.
+// lead reads what is left and becomes the writer; each hears of it before.
+func (r *record) lead(ctx context.Context, each func(incident.Entry) error) error {
+	if r.leads() {
+		return nil
+	}
+	f := r.follower()
+	if f == nil {
+		return errNotOpen
+	}
+	r.each = each
+	w, err := f.Lead(ctx)
+	if err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.f, r.w = nil, w
+	return nil
+}
+
+// open verifies the record and leads: after a commit that failed.
+func (r *record) open(ctx context.Context, each func(incident.Entry) error) error {
+	if err := r.follow(ctx, each); err != nil {
+		return err
+	}
+	return r.lead(ctx, each)
+}
+
+func (r *record) follower() *ledger.Follower {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.f
+}
+
+// leads reports whether this process is the one that writes.
+func (r *record) leads() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.w != nil
+}
+
+var errNotOpen = errors.New("the record is not open")
+
+// Close closes what is open.
 func (r *record) Close() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.w == nil {
-		return nil
+	var err error
+	if r.f != nil {
+		err = r.f.Close()
 	}
-	w := r.w
-	r.w = nil
-	return w.Close()
+	if r.w != nil {
+		err = errors.Join(err, r.w.Close())
+	}
+	r.f, r.w = nil, nil
+	return err
 }
 
 // Commit makes entries durable as one step.
 func (r *record) Commit(ctx context.Context, es []incident.Entry) error {
-	w, err := r.writer()
-	if err != nil {
-		return err
+	r.mu.Lock()
+	w := r.w
+	r.mu.Unlock()
+	if w == nil {
+		return errNotOpen
 	}
 	return w.Commit(ctx, es)
 }
 
+// A trail is what a follower and a writer have in common.
+type trail interface {
+	Entries(ctx context.Context, from uint64) iter.Seq2[incident.Entry, error]
+	Head() (n uint64, hash incident.Hash, seq uint64)
+}
+
+// trail returns what is open, or nil.
+func (r *record) trail() trail {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case r.w != nil:
+		return r.w
+	case r.f != nil:
+		return r.f
+	default:
+		return nil
+	}
+}
+
 // Entries yields the record from entry from on.
 func (r *record) Entries(ctx context.Context, from uint64) iter.Seq2[incident.Entry, error] {
-	w, err := r.writer()
-	if err != nil {
-		return func(yield func(incident.Entry, error) bool) { yield(incident.Entry{}, err) }
+	t := r.trail()
+	if t == nil {
+		return func(yield func(incident.Entry, error) bool) { yield(incident.Entry{}, errNotOpen) }
 	}
-	return w.Entries(ctx, from)
+	return t.Entries(ctx, from)
 }
 
 // Head returns the number and the hash of the last entry, zero while the record
 // is not open.
-func (r *record) Head() (uint64, incident.Hash) {
-	w, err := r.writer()
-	if err != nil {
-		return 0, incident.Hash{}
+func (r *record) Head() (n uint64, hash incident.Hash, seq uint64) {
+	t := r.trail()
+	if t == nil {
+		return 0, incident.Hash{}, 0
 	}
-	n, hash, _ := w.Head()
-	return n, hash
+	return t.Head()
 }
 
 // A vault is the store as the record is checked against it.

@@ -11,15 +11,15 @@ import (
 )
 
 // verifyStore walks the record in cfg's data directory, with no promptness
-// running on it, and returns what was found. The error names the first bad
+// running on it, or in its external NATS, and returns what was found. The error names the first bad
 // record.
 func verifyStore(ctx context.Context, cfg Config, log *slog.Logger, progress func(done, total uint64)) (r ledger.Report, err error) {
-	srv, err := stream.Start(ctx, cfg.Store, log)
+	host, err := stream.Begin(ctx, cfg.Store, log)
 	if err != nil {
 		return r, err
 	}
-	defer func() { err = errors.Join(err, srv.Close()) }()
-	nc, err := srv.Connect("verify")
+	defer func() { err = errors.Join(err, host.Close()) }()
+	nc, err := host.Connect("verify")
 	if err != nil {
 		return r, fmt.Errorf("connect to the store: %w", err)
 	}

@@ -16,21 +16,36 @@ import (
 	"github.com/ministryofjustice/incident-promptness/pipeline/watch"
 )
 
-// newWatch returns the watch over the record in store. mark says what of it is
-// certain; checkpoint is the path of this process's own file. Scrubs says
-// whether this process also reads the copies whole.
-func newWatch(ctx context.Context, store *stream.Store, cfg stream.Config, checkpoint string, mark func() (watch.Mark, error), scrubs bool, log *slog.Logger) *watch.Watch {
+// A watching is what the watch over a record needs to know of it.
+type watching struct {
+	store *stream.Store
+	cfg   stream.Config
+	// mark says what of the record is certain, see markOf.
+	mark func() (watch.Mark, error)
+	// gone reports whether a message of SIGNALS is missing by a person's
+	// decision: erased, or accepted as lost. Nil: none is.
+	gone func(seq uint64) bool
+	// checkpoint is the path of this process's own file. Scrubs: this process
+	// also reads the copies whole.
+	checkpoint string
+	scrubs     bool
+	log        *slog.Logger
+}
+
+// newWatch returns the watch over a record.
+func newWatch(ctx context.Context, of watching) *watch.Watch {
 	o := watch.Options{
-		Mark:     mark,
-		Copies:   func(ctx context.Context) ([]watch.Copy, error) { return copiesOf(ctx, store) },
-		Replicas: store.Replicas,
-		Name:     nameFault(cfg.Tenant),
-		Repair:   repairOf(store.Account(ctx)),
-		Log:      log,
+		Mark:     of.mark,
+		Copies:   func(ctx context.Context) ([]watch.Copy, error) { return copiesOf(ctx, of.store) },
+		Erased:   of.gone,
+		Replicas: of.store.Replicas,
+		Name:     nameFault(of.cfg.Tenant),
+		Repair:   repairOf(of.store.Account(ctx)),
+		Log:      of.log,
 	}
-	if scrubs {
+	if of.scrubs {
 		o.Scrub = func(ctx context.Context, replica string, pace *watch.Pace, progress func(done, total uint64)) error {
-			_, err := scrub(ctx, store, replica, checkpoint, pace, progress)
+			_, err := scrub(ctx, of.store, replica, of.checkpoint, pace, progress)
 			return err
 		}
 	}

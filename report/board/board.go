@@ -52,10 +52,12 @@ type Status struct {
 	Why   string `json:"why,omitempty"` // what it waits for
 	// Verified says that the chain of the record was verified at start and that
 	// nothing was found wrong since.
-	Verified bool         `json:"verified"`
-	Entries  uint64       `json:"entries"`
-	Pos      incident.Pos `json:"pos"`
-	Head     string       `json:"head,omitempty"` // hash of the last entry
+	Verified bool `json:"verified"`
+	// Leads says that this process is the one that writes the record.
+	Leads   bool         `json:"leads"`
+	Entries uint64       `json:"entries"`
+	Pos     incident.Pos `json:"pos"`
+	Head    string       `json:"head,omitempty"` // hash of the last entry
 	// Oldest is when the oldest signal was received that is not in the record
 	// yet. Absent where there is none.
 	Oldest  time.Time `json:"oldest_unprocessed,omitzero"`
