@@ -105,6 +105,10 @@ func (s *Store) States(ctx context.Context) ([]CopyState, error) {
 
 func (s *Store) copies(ctx context.Context, st jetstream.Stream) ([]CopyState, error) {
 	info, err := s.info(ctx, st)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		// Whoever removed it: what stood in it is gone.
+		return []CopyState{{Stream: st.CachedInfo().Config.Name, Leader: true, Current: true}}, nil
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -34,13 +34,13 @@ type Mark struct {
 	Covered        incident.Pos
 }
 
-// The reasons that a monitor can find, as package ledger names them.
+// The reasons that a monitor can find.
 const (
-	beginningLost = "ledger_beginning_lost"
-	messagesLost  = "ledger_messages_lost"
-	endLost       = "checkpoint_ahead"
-	signalLost    = "signal_unreadable"
-	signalsEnd    = "signals_end_lost"
+	beginningLost = string(incident.RefusedFirst)
+	messagesLost  = string(incident.RefusedDeleted)
+	endLost       = string(incident.RefusedAhead)
+	signalLost    = string(incident.RefusedUnread)
+	signalsEnd    = string(incident.RefusedVault)
 )
 
 // A finding is what one look says against one copy. Short: it holds less than
