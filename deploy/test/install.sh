@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests run against, where it is missing: Debian's own
-# Dovecot, Prometheus, Alertmanager and strace, and a C compiler for the race detector.
+# Dovecot, Prometheus, Alertmanager and strace, a C compiler for the race detector,
+# and python3 for whoever verifies an export.
 # It starts no service, and says nothing if all is there. A test needs a server
 # of its own on its own ports; one that the package left running on the usual
 # ports would be in the way.
@@ -8,6 +9,7 @@ set -euo pipefail
 
 packages=(dovecot-imapd prometheus prometheus-alertmanager strace)
 command -v "${CC:-cc}" >/dev/null || packages+=(gcc libc6-dev)
+command -v python3 >/dev/null || packages+=(python3)
 
 # The units that the packages bring, to be left off.
 units=(dovecot.socket dovecot.service prometheus.service prometheus-alertmanager.service)
