@@ -29,7 +29,9 @@ type watching struct {
 	// also reads the copies whole.
 	checkpoint string
 	scrubs     bool
-	log        *slog.Logger
+	// delay is how long after the start the first scrub begins, 0 for the usual.
+	delay time.Duration
+	log   *slog.Logger
 }
 
 // newWatch returns the watch over a record.
@@ -41,6 +43,7 @@ func newWatch(ctx context.Context, of watching) *watch.Watch {
 		Replicas: of.store.Replicas,
 		Name:     nameFault(of.cfg.Tenant),
 		Repair:   repairOf(of.store.Account(ctx)),
+		Delay:    of.delay,
 		Log:      of.log,
 	}
 	if of.scrubs {
@@ -83,7 +86,7 @@ func scrub(ctx context.Context, store *stream.Store, replica, checkpoint string,
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	v := &scrubVault{Vault: store.Vault(replica), pace: pace, stop: cancel}
-	log := &scrubLog{CopyLog: store.LedgerOf(replica), pace: pace}
+	log := &scrubLog{CopyLog: store.LedgerOf(replica), checkpoint: checkpoint, pace: pace}
 	r, err := ledger.Verify(ctx, log, v, checkpoint, progress)
 	if cause := context.Cause(ctx); cause != nil {
 		err = cause // it could not be read: that says nothing of what is there
@@ -94,7 +97,23 @@ func scrub(ctx context.Context, store *stream.Store, replica, checkpoint string,
 // A scrubLog is a copy of LEDGER, read slowly.
 type scrubLog struct {
 	*stream.CopyLog
-	pace *watch.Pace
+	checkpoint string
+	pace       *watch.Pace
+}
+
+// State returns what the copy holds, as far as the checkpoint goes: where another
+// process writes, ours follows any number of steps behind, and that is no fault.
+// What stands behind it is read all the same.
+func (l *scrubLog) State(ctx context.Context) (first, last uint64, deleted int, err error) {
+	first, last, deleted, err = l.CopyLog.State(ctx)
+	if err != nil {
+		return 0, 0, 0, err
+	}
+	cp, err := ledger.ReadCheckpoint(l.checkpoint)
+	if errors.Is(err, ledger.ErrNoCheckpoint) {
+		return first, last, deleted, nil
+	}
+	return first, min(last, cp.Seq+1), deleted, err
 }
 
 // Messages yields every message from sequence from on.

@@ -32,7 +32,8 @@ type watched struct {
 	host  stream.Host
 	nc    *nats.Conn
 	store *stream.Store
-	path  string // of the checkpoint
+	path  string        // of the checkpoint
+	delay time.Duration // to the first scrub
 
 	mu  sync.Mutex
 	w   *ledger.Writer
@@ -135,7 +136,7 @@ func (wd *watched) mustAdd(many int) {
 // called.
 func (wd *watched) watch(t *testing.T, scrubs bool) (w *watch.Watch, stop func()) {
 	w = newWatch(t.Context(), watching{
-		store: wd.store, cfg: wd.cfg, mark: markOf(wd.path, wd.covered), checkpoint: wd.path, scrubs: scrubs,
+		store: wd.store, cfg: wd.cfg, mark: markOf(wd.path, wd.covered), checkpoint: wd.path, scrubs: scrubs, delay: wd.delay,
 		log: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	})
 	ctx, cancel := context.WithCancel(t.Context())

@@ -32,7 +32,7 @@ const leastRest = 20 * time.Millisecond
 // Read says that a piece of so many bytes was read and worked on, and rests as
 // long as is due. Its error is that of ctx.
 func (p *Pace) Read(ctx context.Context, bytes int) error {
-	if p.rate <= 0 && p.share <= 0 {
+	if p == nil || p.rate <= 0 && p.share <= 0 {
 		return ctx.Err()
 	}
 	select {

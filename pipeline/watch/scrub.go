@@ -9,7 +9,7 @@ import (
 
 // scrubs reads every copy whole, again and again, until ctx ends.
 func (w *Watch) scrubs(ctx context.Context) {
-	next := time.Now().Add(w.r.delay)
+	next := time.Now().Add(w.o.Delay)
 	var p pass
 	for {
 		asked, ok := w.until(ctx, next)

@@ -29,8 +29,9 @@ type Options struct {
 	Name func(err error) *Fault
 	// Repair returns the commands for a fault. Nil: none are named.
 	Repair func(f Fault) []string
-	// Period is how often a scrub begins. Default 24h.
-	Period time.Duration
+	// Period is how often a scrub begins, Delay how long after the start the
+	// first one does. Default 24h and 1m: the start has the disk for itself.
+	Period, Delay time.Duration
 	// Rate is how many bytes a second a scrub reads at most, Share how much of
 	// the time it works at most. Default 4 MiB and a quarter.
 	Rate  int64
@@ -49,12 +50,11 @@ const (
 type rhythm struct {
 	monitor time.Duration // between two rounds of the monitors
 	look    time.Duration // between two looks of a round that found something
-	delay   time.Duration // from the start, which has the disk for itself, to the first scrub
 	again   time.Duration // after a scrub that could not be finished, or found something
 }
 
 // usual finds a damage within a minute: a round, and two looks more.
-var usual = rhythm{monitor: 30 * time.Second, look: 10 * time.Second, delay: time.Minute, again: 10 * time.Minute} //nolint:gochecknoglobals // a constant
+var usual = rhythm{monitor: 30 * time.Second, look: 10 * time.Second, again: 10 * time.Minute} //nolint:gochecknoglobals // a constant
 
 // A Watch looks after one record.
 type Watch struct {
@@ -94,6 +94,9 @@ type Progress struct {
 func New(o Options) *Watch {
 	if o.Period == 0 {
 		o.Period = 24 * time.Hour
+	}
+	if o.Delay == 0 {
+		o.Delay = time.Minute
 	}
 	if o.Rate == 0 {
 		o.Rate = defaultRate
