@@ -32,8 +32,12 @@ func (s *Store) state(ctx context.Context, st jetstream.Stream) (jetstream.Strea
 
 func (s *Store) erased(seq uint64) bool { return s.hooks.Erased != nil && s.hooks.Erased(seq) }
 
-// replaced returns the sequence that a message with these headers stands for.
+// replaced returns the sequence that a message with these headers stands for; 0
+// for one that stands for nothing, and holds no signal.
 func replaced(header map[string][]string) (seq uint64, ok bool) {
+	if void(header) {
+		return 0, true
+	}
 	v := header[replacesField]
 	if len(v) == 0 {
 		return 0, false
@@ -58,6 +62,9 @@ func (s *Store) Signal(ctx context.Context, pos incident.Pos) (incident.Stored, 
 	}
 	if err != nil {
 		return incident.Stored{}, fmt.Errorf("read signal %s: %w", pos, err)
+	}
+	if void(m.Header) {
+		return incident.Stored{}, gone
 	}
 	old, isReplacement := replaced(m.Header)
 	signals, err := decodeFrame(m.Data, isReplacement)
@@ -150,7 +157,7 @@ func (s *Store) last(ctx context.Context) (incident.Pos, error) {
 	for seq := st.LastSeq; seq > s.lastPos.seq; seq-- {
 		m, err := s.message(ctx, s.signals, seq)
 		if errors.Is(err, jetstream.ErrMsgNotFound) {
-			if s.erased(seq) {
+			if s.erased(seq) || s.lost(seq, -1) {
 				continue
 			}
 			return incident.Pos{}, &GapError{Stream: s.names.signals, Seq: seq}
@@ -162,6 +169,9 @@ func (s *Store) last(ctx context.Context) (incident.Pos, error) {
 			continue
 		}
 		signals, err := decodeFrame(m.Data, false)
+		if err != nil && s.lost(seq, -1) {
+			continue
+		}
 		if err != nil {
 			return incident.Pos{}, &DamagedError{s.names.signals, incident.Pos{Seq: seq}, err}
 		}

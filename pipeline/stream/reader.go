@@ -141,14 +141,17 @@ func (r *Reader) read(ctx context.Context) error {
 			return err
 		}
 		for seq := got.seq - got.missing; seq < got.seq; seq++ {
-			if !s.erased(seq) {
+			if !s.erased(seq) && !s.lost(seq, -1) {
 				return &GapError{Stream: s.names.signals, Seq: seq}
 			}
 		}
 		if _, ok := replaced(got.msg.Header); ok {
-			continue // its signals were read at their first place
+			continue // its signals were read at their first place, or it has none
 		}
 		signals, err := decodeFrame(got.msg.Data, false)
+		if err != nil && s.lost(got.seq, -1) {
+			continue
+		}
 		if err != nil {
 			return &DamagedError{s.names.signals, incident.Pos{Seq: got.seq}, err}
 		}
@@ -191,6 +194,9 @@ func (r *Reader) deliver(ctx context.Context, seq uint64, signals []frameSignal)
 			batch, size = make([]incident.Stored, 0, len(signals)-i), 0
 		}
 		st, err := r.fetch(ctx, pos, &signals[i])
+		if _, damaged := errors.AsType[*DamagedError](err); damaged && r.store.lost(pos.Seq, pos.Index) {
+			continue
+		}
 		if err != nil {
 			return errors.Join(r.hand(ctx, batch, size), err)
 		}

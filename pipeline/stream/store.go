@@ -22,6 +22,10 @@ type Hooks struct {
 	// Erased reports whether message seq of SIGNALS was erased on purpose. A
 	// missing message that was not is a [GapError].
 	Erased func(seq uint64) bool
+	// Lost reports whether a person accepted that the signal at seq and index of
+	// SIGNALS is lost, or with index -1 message seq as a whole: it is passed over
+	// where it is missing or damaged.
+	Lost func(seq uint64, index int) bool
 	// Room returns an error when nothing more is to be taken; see [Server.Room].
 	Room func() error
 }

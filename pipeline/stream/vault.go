@@ -37,6 +37,9 @@ type frame struct {
 func newFrame(seq uint64, header nats.Header, body []byte) frame {
 	f := frame{seq: seq}
 	f.old, f.replaces = replaced(header)
+	if void(header) {
+		return f
+	}
 	f.signals, f.err = decodeFrame(body, f.replaces)
 	return f
 }
