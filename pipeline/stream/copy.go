@@ -121,7 +121,7 @@ func (s *Store) caughtUp(ctx context.Context, st jetstream.Stream, replica strin
 // it does not come, it is a [GapError], or the copy cannot be read now.
 func (s *Store) next(ctx context.Context, p *puller) (pulled, error) {
 	for {
-		rctx, cancel := s.request(ctx)
+		rctx, cancel := context.WithTimeout(ctx, min(s.cfg.Timeout, nextPatience))
 		got, err := p.read(rctx)
 		cancel()
 		if err == nil {
@@ -130,8 +130,7 @@ func (s *Store) next(ctx context.Context, p *puller) (pulled, error) {
 		if ctx.Err() != nil {
 			return pulled{}, fmt.Errorf("read %s: %w", p.name, ctx.Err())
 		}
-		// The server skips what it cannot read, and says nothing. A disk that
-		// hangs looks the same for a while.
+		// The server skips what it cannot read, and says nothing.
 		for try := 1; ; try++ {
 			found, err := s.from(ctx, p.name, p.replica, p.next)
 			if err != nil {
@@ -143,7 +142,7 @@ func (s *Store) next(ctx context.Context, p *puller) (pulled, error) {
 			if try == gapTries {
 				return pulled{}, &GapError{Stream: p.name, Seq: p.next}
 			}
-			if !wait(ctx, pause(try)) {
+			if !wait(ctx, gapPause) {
 				return pulled{}, ctx.Err()
 			}
 		}
@@ -151,8 +150,13 @@ func (s *Store) next(ctx context.Context, p *puller) (pulled, error) {
 	}
 }
 
-// gapTries is how often a message that does not come is asked for by itself.
-const gapTries = 3
+const (
+	// nextPatience is how long a message may take to come before it is asked for
+	// by itself, gapTries how often that is done.
+	nextPatience = time.Second
+	gapTries     = 3
+	gapPause     = 100 * time.Millisecond
+)
 
 // from returns the first message at or behind seq that a copy gives, nil if it
 // gives none.
@@ -166,9 +170,8 @@ func (s *Store) from(ctx context.Context, stream, replica string, seq uint64) (*
 	defer s.forget(stream, info.Name)
 	ctx, cancel := s.request(ctx)
 	defer cancel()
-	// It is given half the time of a request to find the message on its disk.
-	ask := fmt.Appendf(nil, `{"batch":1,"expires":%d}`, s.cfg.Timeout/2)
-	m, err := s.nc.RequestWithContext(ctx, "$JS.API.CONSUMER.MSG.NEXT."+stream+"."+info.Name, ask)
+	// Answered once it has looked, however long its disk takes.
+	m, err := s.nc.RequestWithContext(ctx, "$JS.API.CONSUMER.MSG.NEXT."+stream+"."+info.Name, []byte(`{"batch":1,"no_wait":true}`))
 	if err != nil {
 		return nil, &ReplicaError{stream, replica, err}
 	}

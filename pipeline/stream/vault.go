@@ -23,6 +23,7 @@ type Vault struct {
 	last  uint64 // p may be asked for what lies before, and it comes
 	held  frame
 	after uint64 // nothing stands from here up to held.seq
+	ended uint64 // nothing stands from p.next up to here
 }
 
 // A frame is one message of SIGNALS, read.
@@ -57,7 +58,7 @@ func (v *Vault) Close() error {
 	if v.p != nil {
 		v.p.end()
 	}
-	v.p, v.held, v.after = nil, frame{}, 0
+	v.p, v.held, v.after, v.ended = nil, frame{}, 0, 0
 	return nil
 }
 
@@ -130,8 +131,14 @@ func (v *Vault) advance(ctx context.Context, seq uint64) error {
 			return &GapError{Stream: st.Stream, Seq: seq}
 		}
 	}
+	if seq <= v.ended {
+		return &GapError{Stream: v.p.name, Seq: seq}
+	}
 	for v.held.seq < seq {
 		got, err := v.store.next(ctx, v.p)
+		if _, ok := errors.AsType[*GapError](err); ok {
+			v.ended = v.last
+		}
 		if err != nil {
 			return err
 		}
