@@ -121,6 +121,7 @@ func newShelf(t testing.TB) *shelf {
 	cfg.Store.Dir = filepath.Join(dir, "store")
 	cfg.PepperFile = filepath.Join(dir, "secrets", "pepper")
 	cfg.Store.MinFree = 0
+	cfg.Store.Timeout = time.Second // an erased signal is waited for
 	s := &shelf{t: t, cfg: cfg}
 	log := slog.New(slog.DiscardHandler)
 	var err error
