@@ -363,3 +363,30 @@ func TestABusyStoreNeverHasAFault(t *testing.T) {
 		}
 	})
 }
+
+// Where another process writes, our checkpoint follows behind; what the scrub
+// reads is whole all the same, and what is bad in it is still found.
+func TestACheckpointThatLagsIsNoFaultForAScrub(t *testing.T) {
+	inBubble(t, func(t *testing.T, wd *watched, _ string) {
+		old, err := os.ReadFile(wd.path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wd.mustAdd(9)
+		path := filepath.Join(filepath.Dir(wd.path), "lagging")
+		if err := os.WriteFile(path, old, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		r, err := scrub(t.Context(), wd.store, "", path, nil, nil)
+		if err != nil || r.Entries != 69 || r.Signals != 69 {
+			t.Errorf("scrub = %+v, %v, want 69 entries and signals", r, err)
+		}
+		if err := wd.stream("SIGNALS_moj").SecureDeleteMsg(t.Context(), 66); err != nil {
+			t.Fatal(err)
+		}
+		_, err = scrub(t.Context(), wd.store, "", path, nil, nil)
+		if f := nameFault("moj")(err); f == nil || f.Entry != 66 {
+			t.Errorf("with a signal gone: %v, want entry 66 named", err)
+		}
+	})
+}

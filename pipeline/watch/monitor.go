@@ -50,11 +50,12 @@ func (w *Watch) monitor(ctx context.Context) error {
 	for _, f := range gather(found, copies) {
 		w.raise(f)
 	}
+	w.mu.Lock()
+	w.suspect = found
 	if err == nil && len(found) == 0 {
-		w.mu.Lock()
 		w.status.Monitored = time.Now()
-		w.mu.Unlock()
 	}
+	w.mu.Unlock()
 	return err
 }
 

@@ -80,7 +80,9 @@ func (w *Watch) scrub(ctx context.Context, p *pass) (done bool) {
 		switch {
 		case err == nil:
 			p.whole[r] = true
-			w.drop(func(f *Fault) bool { return r != "" && f.Replica == r && f.Since.Before(began) })
+			if r != "" {
+				w.clear(r, began)
+			}
 		case f == nil:
 			done = false
 			w.o.Log.WarnContext(ctx, "a copy of the record could not be scrubbed, trying again later", "replica", r, "err", err)
@@ -99,6 +101,17 @@ func (w *Watch) scrub(ctx context.Context, p *pass) (done bool) {
 		w.o.Log.InfoContext(ctx, "the record was scrubbed and is sound", "copies", len(replicas), "took", time.Since(p.began))
 	}
 	return done
+}
+
+// clear ends the faults of a copy that were found before it was read whole,
+// unless the monitors still have something against it.
+func (w *Watch) clear(replica string, began time.Time) {
+	w.mu.Lock()
+	suspect := slices.ContainsFunc(w.suspect, func(f finding) bool { return f.Replica == replica })
+	w.mu.Unlock()
+	if !suspect {
+		w.drop(func(f *Fault) bool { return f.Replica == replica && f.Since.Before(began) })
+	}
 }
 
 // nameOf returns the fault that err is, if any. A signal that is missing while

@@ -64,6 +64,7 @@ type Watch struct {
 	mu      sync.Mutex
 	faults  []*Fault
 	changed chan struct{} // closed when faults changes
+	suspect []finding     // of the last round of the monitors
 	status  Status
 	kick    chan struct{} // a scrub is wanted now
 }

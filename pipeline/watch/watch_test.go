@@ -25,6 +25,7 @@ type world struct {
 	reads  []string // copies that were scrubbed
 	erased map[uint64]bool
 	takes  time.Duration // a scrub
+	alone  bool          // there is one copy
 }
 
 func (w *world) set(f func(*world)) {
@@ -50,7 +51,12 @@ func (w *world) options(t *testing.T) watch.Options {
 			defer w.mu.Unlock()
 			return slices.Clone(w.copies), w.down
 		},
-		Replicas: func(context.Context) ([]string, error) { return []string{"n0", "n1", "n2"}, nil },
+		Replicas: func(context.Context) ([]string, error) {
+			if w.alone {
+				return []string{""}, nil
+			}
+			return []string{"n0", "n1", "n2"}, nil
+		},
 		Erased: func(seq uint64) bool {
 			w.mu.Lock()
 			defer w.mu.Unlock()
@@ -224,6 +230,7 @@ func TestAFaultOfTheRecordStaysAndDoesNotFlap(t *testing.T) {
 		if first == nil || first.Refusal != "checkpoint_ahead" || first.Replica != "" {
 			t.Fatalf("%v, want the record to be short, and no copy to be blamed", first)
 		}
+		bubble.Advance(time.Hour) // found again each round, and one fault all the same
 		w.set(func(w *world) { w.mark.Message = 100 })
 		bubble.Advance(72 * time.Hour)
 		if got := wt.Faults(); len(got) != 1 || got[0] != first {
@@ -251,6 +258,73 @@ func TestAFaultOfOneCopyEndsWhenThatCopyWasReadWhole(t *testing.T) {
 		bubble.Advance(11 * time.Minute)
 		if f := wt.Fault(); f != nil {
 			t.Errorf("after it was repaired and read: %v", f)
+		}
+	})
+}
+
+// A reading that began before the fault was found may have passed the place.
+func TestAFaultThatIsFoundWhileItsCopyIsReadStays(t *testing.T) {
+	w := newWorld()
+	w.takes = 20 * time.Minute
+	run(t, w, func(t *testing.T, wt *watch.Watch) {
+		bubble.Advance(2 * time.Minute) // n0 is being read
+		w.set(func(w *world) { w.copies[0].First, w.copies[0].Count = 2, 99 })
+		bubble.Advance(2 * time.Minute)
+		w.set(func(w *world) { w.copies[0].First, w.copies[0].Count = 1, 100 })
+		if f := wt.Fault(); f == nil || f.Replica != "n0" {
+			t.Fatalf("found %v, want the fault on n0", f)
+		}
+		bubble.Advance(20 * time.Minute)
+		if f := wt.Fault(); f == nil {
+			t.Error("it ended with a reading that began before it was found")
+		}
+		bubble.Advance(3 * time.Hour)
+		if f := wt.Fault(); f != nil {
+			t.Errorf("it did not end with a reading that began after it: %v", f)
+		}
+	})
+}
+
+// What a monitor sees and a scrub does not is no fault that comes and goes.
+func TestAFaultStaysWhileTheMonitorsSeeIt(t *testing.T) {
+	w := newWorld()
+	run(t, w, func(t *testing.T, wt *watch.Watch) {
+		w.set(func(w *world) { shorten(&w.copies[1], 99); w.mark.Message = 99 })
+		bubble.Advance(time.Minute)
+		f := wt.Fault()
+		for range 600 {
+			bubble.Advance(10 * time.Second)
+			if wt.Fault() != f || f == nil {
+				t.Fatalf("the fault %v became %v", f, wt.Fault())
+			}
+		}
+	})
+}
+
+func TestAFaultOfTheOnlyCopyDoesNotEndWithAScrub(t *testing.T) {
+	w := newWorld()
+	w.alone = true
+	run(t, w, func(t *testing.T, wt *watch.Watch) {
+		bubble.Advance(time.Hour)
+		wt.Report(&errBad{watch.Fault{Refusal: "ledger_record_bad", Stream: "LEDGER_moj", StoringSafe: true}})
+		bubble.Advance(50 * time.Hour)
+		if len(w.reads) < 3 || wt.Fault() == nil {
+			t.Errorf("after %d scrubs that found nothing: %v", len(w.reads), wt.Fault())
+		}
+	})
+}
+
+// What was read before somebody met a fault says nothing of it.
+func TestAReportMakesAllCopiesBeReadAnew(t *testing.T) {
+	w := newWorld()
+	w.bad["n1"] = errors.New("connection refused")
+	run(t, w, func(t *testing.T, wt *watch.Watch) {
+		bubble.Advance(5 * time.Minute)
+		w.set(func(w *world) { w.reads = nil })
+		wt.Report(&errBad{watch.Fault{Refusal: "ledger_record_bad", Stream: "LEDGER_moj", StoringSafe: true}})
+		bubble.Advance(time.Second)
+		if !slices.Equal(w.reads, []string{"n0", "n1", "n2"}) {
+			t.Errorf("read %q, want all", w.reads)
 		}
 	})
 }
@@ -339,6 +413,10 @@ func TestASignalThatIsErasedWhileItIsReadIsNoFault(t *testing.T) {
 	run(t, w, func(t *testing.T, wt *watch.Watch) {
 		bubble.Advance(time.Minute + 5*time.Second)
 		w.set(func(w *world) { w.erased[9] = true; delete(w.bad, "n0") })
+		bubble.Advance(10 * time.Second)
+		if f := wt.Fault(); f != nil {
+			t.Errorf("when its note has come: %v", f)
+		}
 		bubble.Advance(20 * time.Minute)
 		if f := wt.Fault(); f != nil || wt.Status().Scrubbed.IsZero() {
 			t.Errorf("%v, scrubbed %s", f, wt.Status().Scrubbed)
