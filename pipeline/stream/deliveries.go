@@ -12,7 +12,7 @@ import (
 // KiB, and returns its sequence. A try whose answer was lost is sent again under
 // the same message id, which is random and ours, so it stands once.
 func (s *Store) AppendDelivery(ctx context.Context, body []byte) (seq uint64, err error) {
-	return s.appendDelivery(ctx, body, wire{s.nc, s.cfg.Timeout})
+	return s.appendDelivery(ctx, body, s.wire())
 }
 
 func (s *Store) appendDelivery(ctx context.Context, body []byte, pub publisher) (seq uint64, err error) {

@@ -26,7 +26,7 @@ type Log struct {
 func (s *Store) Ledger() *Log {
 	return &Log{
 		store: s,
-		pub:   wire{s.nc, s.cfg.Timeout},
+		pub:   s.wire(),
 		at: func(ctx context.Context, seq uint64) ([]byte, error) {
 			m, err := s.message(ctx, s.ledger, seq)
 			if err != nil {

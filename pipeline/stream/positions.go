@@ -30,8 +30,14 @@ func (s *Store) Load(ctx context.Context, key string) ([]byte, error) {
 func (s *Store) Save(ctx context.Context, key string, value []byte) error {
 	ctx, cancel := s.request(ctx)
 	defer cancel()
+	if s.hooks.Write != nil {
+		s.hooks.Write("position", value, false)
+	}
 	if _, err := s.positions.Put(ctx, keyToken(key), value); err != nil {
 		return fmt.Errorf("save position %q: %w", key, err)
+	}
+	if s.hooks.Write != nil {
+		s.hooks.Write("position", value, true)
 	}
 	return nil
 }

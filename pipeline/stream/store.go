@@ -28,6 +28,10 @@ type Hooks struct {
 	Lost func(seq uint64, index int) bool
 	// Room returns an error when nothing more is to be taken; see [Server.Room].
 	Room func() error
+	// Write is told of each message just before it is sent to be stored, and with
+	// stored again as soon as the store has answered that it is: the two moments
+	// between which nobody knows. A test ends its process there.
+	Write func(subject string, body []byte, stored bool)
 }
 
 // A Store is the streams of one tenant over one connection. Its methods may be
@@ -79,7 +83,7 @@ func Open(ctx context.Context, nc *nats.Conn, cfg Config, hooks Hooks, log *slog
 	if err := s.openStreams(ctx); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
-	s.put = newCommitter(s, wire{nc, cfg.Timeout})
+	s.put = newCommitter(s, s.wire())
 	return s, nil
 }
 

@@ -117,7 +117,7 @@ func (s *Store) openStreams(ctx context.Context) error {
 	if s.evidence, err = s.js.ObjectStore(ctx, n.evidence); err != nil {
 		return fmt.Errorf("open object store %s: %w", n.evidence, err)
 	}
-	s.objects = objects{store: s, stream: found["OBJ_"+n.evidence], bucket: n.evidence, pub: wire{s.nc, s.cfg.Timeout}}
+	s.objects = objects{store: s, stream: found["OBJ_"+n.evidence], bucket: n.evidence, pub: s.wire()}
 	return nil
 }
 
