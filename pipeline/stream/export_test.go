@@ -3,6 +3,7 @@ package stream
 import (
 	"bytes"
 	"context"
+	"log/slog"
 	"maps"
 	"slices"
 	"strconv"
@@ -74,4 +75,20 @@ func (s *Store) AppendDeliveryThrough(ctx context.Context, body []byte, f func(n
 // PutObject stores raw as the object name of EVIDENCE.
 func (s *Store) PutObject(ctx context.Context, name string, raw []byte) error {
 	return s.objects.put(ctx, name, bytes.NewReader(raw))
+}
+
+// NewLease returns a lease over kv, as one of several processes has it.
+func NewLease(kv LeaseKV, name, holder string, log *slog.Logger) *Lease {
+	return &Lease{kv: kv, log: log, name: name, holder: holder}
+}
+
+// LeaseKV is what a lease needs of a bucket.
+type LeaseKV = leaseKV
+
+// Leases returns the bucket of leases.
+func (s *Store) Leases() jetstream.KeyValue { return s.leases }
+
+// PositionsThrough lets every request of positions pass through f's bucket.
+func (s *Store) PositionsThrough(f func(jetstream.KeyValue) jetstream.KeyValue) {
+	s.positions = f(s.positions)
 }

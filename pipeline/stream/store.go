@@ -57,6 +57,8 @@ type Store struct {
 	mu      sync.Mutex
 	readers map[*Reader]struct{}
 	lastPos lastPos
+
+	revisions revisions // of positions
 }
 
 // Open finds the streams, refuses those that are unsafe or not as configured,
