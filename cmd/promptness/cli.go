@@ -34,6 +34,7 @@ type commandLine struct {
 	Incidents   incidentsCmd   `cmd:"" help:"List incidents, or show one."`
 	Why         whyCmd         `cmd:"" help:"Explain a verdict: claims, why signals were joined, each step."`
 	Verify      verifyCmd      `cmd:"" help:"Verify the record from its first entry, and name the first that is bad."`
+	Repair      repairCmd      `cmd:"" help:"Say what is wrong with the record, and go on without what is lost where you accept it."`
 	Export      exportCmd      `cmd:"" help:"Write the record as lines that anybody can verify; see docs/verify.md."`
 	Backup      backupCmd      `cmd:"" help:"Copy the store, running or not, into a directory, and verify the copy."`
 	Restore     restoreCmd     `cmd:"" help:"Make the store anew from a backup, and verify it."`

@@ -36,10 +36,11 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger, out io.Writer) error
 
 // hooks are what a caller of serve watches. Each may be nil.
 type hooks struct {
-	made   func(files []string)                        // secrets that were made at first start
-	ready  func(addresses)                             // all listens, the record is read
-	follow func([]incident.Entry)                      // committed entries in order, those of the record first
-	put    func(incident.SourceName, incident.Receipt) // a signal is stored
+	made   func(files []string)                           // secrets that were made at first start
+	ready  func(addresses)                                // all listens, the record is read
+	follow func([]incident.Entry)                         // committed entries in order, those of the record first
+	put    func(incident.SourceName, incident.Receipt)    // a signal is stored
+	write  func(subject string, body []byte, stored bool) // see stream.Hooks.Write
 }
 
 // addresses say where a running program can be reached: base URLs.
@@ -78,6 +79,9 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger, h hooks) (err erro
 	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
 		return fmt.Errorf("make data directory: %w", err)
 	}
+	if err := unfinishedRepair(cfg); err != nil {
+		return err
+	}
 	host, err := stream.Begin(ctx, cfg.Store, log)
 	if err != nil {
 		return err
@@ -89,7 +93,8 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger, h hooks) (err erro
 	}
 	undo.add("connection", func() error { nc.Close(); return nil })
 	guard := &guard{host: host}
-	store, err := stream.Open(ctx, nc, cfg.Store, stream.Hooks{Room: guard.room}, log)
+	losses := &ledger.Losses{}
+	store, err := stream.Open(ctx, nc, cfg.Store, stream.Hooks{Room: guard.room, Erased: losses.Erased, Lost: losses.Lost, Write: h.write}, log)
 	if err != nil {
 		return err
 	}
@@ -119,6 +124,7 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger, h hooks) (err erro
 	covered.Store(&incident.Pos{})
 	hear := func(es []incident.Entry) {
 		for _, e := range es {
+			losses.Take(&e)
 			shown.note(book.Apply(e))
 		}
 		covered.Store(&es[len(es)-1].Pos)

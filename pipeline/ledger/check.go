@@ -32,7 +32,6 @@ type checker struct {
 
 	covered covered
 	losses  Losses
-	rules   uint64 // the last entry that holds rules
 	// whole are the ends of the last two steps that were taken whole.
 	whole [2]Head
 }
@@ -113,9 +112,6 @@ func (c *checker) take(r *record) error {
 	}
 	if e.Signal != nil && e.Signal.Pos == e.Pos {
 		c.covered = covered{n: e.N, seq: r.seq, pos: e.Pos, commit: e.Signal.Commit}
-	}
-	if e.Kind == incident.KindRules {
-		c.rules = e.N
 	}
 	if r.last {
 		c.whole[0], c.whole[1] = c.whole[1], c.head

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"bytes"
 	"sync"
 
 	"github.com/ministryofjustice/incident-promptness/incident"
@@ -14,6 +15,21 @@ type Losses struct {
 	erased  map[incident.Pos]struct{}
 	frames  map[uint64]struct{} // SIGNALS messages of which something was erased
 	accepts []acceptance
+}
+
+// TakeLines looks at the entries of one message, which was verified.
+func (l *Losses) TakeLines(body []byte) error {
+	for line := range bytes.SplitSeq(body, []byte{'\n'}) {
+		if !bytes.Contains(line, []byte(`,"note":`)) {
+			continue
+		}
+		e, err := Decode(line)
+		if err != nil {
+			return err
+		}
+		l.Take(&e)
+	}
+	return nil
 }
 
 // An acceptance is a note of an accepted loss, and the number of its entry.
@@ -62,6 +78,15 @@ func (l *Losses) Signal(pos incident.Pos) bool {
 	return l.Message(pos.Seq) || l.any(func(a *acceptance) bool {
 		return a.ofSignals() && a.To == 0 && a.Seq == pos.Seq && a.Index == pos.Index
 	})
+}
+
+// Lost is Message for an index of -1, else Signal: what the readers of SIGNALS
+// ask.
+func (l *Losses) Lost(seq uint64, index int) bool {
+	if index < 0 {
+		return l.Message(seq)
+	}
+	return l.Signal(incident.Pos{Seq: seq, Index: index})
 }
 
 func (l *Losses) any(ok func(*acceptance) bool) bool {

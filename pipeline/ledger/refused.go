@@ -65,23 +65,24 @@ func (e *RefusedError) Unwrap() error { return e.Err }
 // Damage says that the record is not to be worked with.
 func (e *RefusedError) Damage() bool { return true }
 
-// Hint says what an operator should do.
+// Hint says what an operator should do: what to bring back first, and the
+// command that goes on without it.
 func (e *RefusedError) Hint() string {
 	switch e.Name {
 	case RefuseFirst, RefuseDeleted, RefuseRecord, RefuseDiffers:
-		return "the stored record was damaged or changed: keep this directory as it is and restore store and checkpoint together from the last backup; promptness verify names the first bad record"
+		return fmt.Sprintf("the stored record was damaged or changed: keep this directory as it is and restore store and checkpoint together from the last backup; what cannot be brought back is gone on without by promptness repair --accept %s --author NUMBER", e.Name)
 	case RefuseAhead:
-		return "the end of the record is gone, an old backup was restored, or this is the wrong directory: bring back the store that belongs to this checkpoint"
+		return fmt.Sprintf("the end of the record is gone, an old backup was restored, or this is the wrong directory: bring back the store that belongs to this checkpoint, or go on without its end: promptness repair --accept %s --author NUMBER", e.Name)
 	case RefuseMissing:
-		return "the checkpoint file was lost or its path is wrong: bring back the file that belongs to this store"
+		return fmt.Sprintf("the checkpoint file was lost or its path is wrong: bring back the file that belongs to this store, or go on without it: promptness repair --accept %s --author NUMBER", e.Name)
 	case RefuseStale:
-		return "the checkpoint file is an old copy, or another program writes to this record: bring back the newest checkpoint, and let one process write"
+		return fmt.Sprintf("the checkpoint file is an old copy, or another program writes to this record: bring back the newest checkpoint, and let one process write; or go on without it: promptness repair --accept %s --author NUMBER", e.Name)
 	case RefuseVault:
-		return "the end of SIGNALS is gone, so acknowledged signals are lost and their numbers would be used again: restore SIGNALS from a backup that reaches this position"
+		return fmt.Sprintf("the end of SIGNALS is gone, so acknowledged signals are lost and their numbers would be used again: restore SIGNALS from a backup that reaches this position, or go on without them: promptness repair --accept %s --author NUMBER", e.Name)
 	case RefuseSignal, RefuseUnread:
-		return "the bytes of a signal were damaged, or deleted without an erased note: keep this directory as it is and restore SIGNALS from a backup"
+		return fmt.Sprintf("the bytes of a signal were damaged, or deleted without an erased note: keep this directory as it is and restore SIGNALS from a backup, or go on without them: promptness repair --accept %s --author NUMBER", e.Name)
 	case RefuseTwice, RefuseReference:
-		return "the chain is whole but the program that wrote it was at fault: keep this directory as it is and report the fault with this line"
+		return fmt.Sprintf("the chain is whole but the program that wrote it was at fault: keep this directory as it is and report the fault with this line; verify passes over it after promptness repair --accept %s --author NUMBER", e.Name)
 	default:
 		return ""
 	}

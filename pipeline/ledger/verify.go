@@ -276,6 +276,17 @@ func (v *verifier) signal(ctx context.Context, r *record) error {
 	return nil
 }
 
+// lastRules returns the last entry up to n that holds rules, 0 if there is none.
+func (v *verifier) lastRules(n uint64) uint64 {
+	last := uint64(0)
+	for r := range v.rules {
+		if r <= n {
+			last = max(last, r)
+		}
+	}
+	return last
+}
+
 // all returns the faults that nothing named, in the order of their entries.
 func (v *verifier) all() []*fault {
 	return slices.SortedFunc(maps.Values(v.open), func(a, b *fault) int {
