@@ -302,3 +302,15 @@ func TestTheManifestHoldsNoPepper(t *testing.T) {
 		}
 	}
 }
+
+func TestEveryRefusalOfABackupHasARowInOperating(t *testing.T) {
+	b, err := os.ReadFile("../../docs/OPERATING.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range backup.Refusals() {
+		if !bytes.Contains(b, []byte("\n| `"+string(name)+"` |")) {
+			t.Errorf("docs/OPERATING.md has no row for the refusal %s", name)
+		}
+	}
+}
