@@ -22,9 +22,6 @@ type watching struct {
 	cfg   stream.Config
 	// mark says what of the record is certain, see markOf.
 	mark func() (watch.Mark, error)
-	// gone reports whether a message of SIGNALS is missing by a person's
-	// decision: erased, or accepted as lost. Nil: none is.
-	gone func(seq uint64) bool
 	// checkpoint is the path of this process's own file. Scrubs: this process
 	// also reads the copies whole.
 	checkpoint string
@@ -39,7 +36,7 @@ func newWatch(ctx context.Context, of watching) *watch.Watch {
 	o := watch.Options{
 		Mark:     of.mark,
 		Copies:   func(ctx context.Context) ([]watch.Copy, error) { return copiesOf(ctx, of.store) },
-		Erased:   of.gone,
+		Erased:   of.store.Gone,
 		Replicas: of.store.Replicas,
 		Name:     nameFault(of.cfg.Tenant),
 		Repair:   repairOf(of.store.Account(ctx)),

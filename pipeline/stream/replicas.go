@@ -287,6 +287,10 @@ func (s *Store) info(ctx context.Context, st jetstream.Stream, opts ...jetstream
 	return info, nil
 }
 
+// Gone reports whether message seq of SIGNALS is missing by a person's decision:
+// erased, or accepted as lost.
+func (s *Store) Gone(seq uint64) bool { return s.erased(seq) || s.lost(seq, -1) }
+
 // Account returns the name of the account that the streams belong to, which is
 // the name of their directory on each server; "" where the server does not say.
 func (s *Store) Account(ctx context.Context) string {

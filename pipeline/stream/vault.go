@@ -75,11 +75,12 @@ func (v *Vault) Last(ctx context.Context) (incident.Pos, error) {
 	for seq := st.Last; seq > 0; seq-- {
 		f, err := v.at(ctx, seq)
 		switch {
-		case errors.Is(err, jetstream.ErrMsgNotFound) && v.store.erased(seq):
+		case errors.Is(err, jetstream.ErrMsgNotFound) && v.store.Gone(seq):
 		case errors.Is(err, jetstream.ErrMsgNotFound):
 			return incident.Pos{}, &GapError{Stream: st.Stream, Seq: seq}
 		case err != nil:
 			return incident.Pos{}, err
+		case f.err != nil && v.store.lost(seq, -1):
 		case f.replaces: // its signals have the places of the frame before
 		case f.err != nil:
 			return incident.Pos{}, &DamagedError{st.Stream, incident.Pos{Seq: seq}, f.err}
