@@ -48,6 +48,9 @@ func (f *facts) Verified() bool {
 	return f.rec.trail() != nil && f.watch.Fault() == nil && f.shown.get() == nil
 }
 
+// Shows reports which metrics are this process's to show.
+func (f *facts) Shows() (figures, sources bool) { return f.leads(), f.roles.Has(RoleIngest) }
+
 // sources lists the ways in for a board.
 func (f *facts) sources() []board.Source {
 	var all []board.Source

@@ -32,6 +32,10 @@ type Facts interface {
 	// Verified reports whether the chain was verified at start and nothing has
 	// been found wrong since.
 	Verified() bool
+	// Shows reports which metrics are this process's to show, where several are
+	// at work on one record: the figures, which would else be counted once for
+	// each process, and the ways in.
+	Shows() (figures, sources bool)
 }
 
 // Build is what was built.
@@ -62,18 +66,23 @@ func (c *Collector) Collect(ch chan<- prometheus.Metric) { c.collect(time.Now(),
 func (c *Collector) collect(now time.Time, ch chan<- prometheus.Metric) {
 	s := c.book.Snapshot(now)
 	o := out{ch: ch, s: &s}
-	o.months()
-	o.clocks()
-	o.decisions()
-	o.events()
-	o.sources(c.facts)
+	figures, sources := c.facts.Shows()
+	if figures {
+		o.months()
+		o.clocks()
+		o.decisions()
+		o.events()
+		o.instant(oldestUnprocessed, c.facts.Oldest())
+	}
+	if sources {
+		o.sources(c.facts)
+	}
 	ledger := 0.0
 	if c.facts.Verified() {
 		ledger = 1
 	}
 	o.gauge(ledgerVerified, ledger)
 	o.gauge(ledgerEntries, float64(s.Entries))
-	o.instant(oldestUnprocessed, c.facts.Oldest())
 	o.gauge(buildInfo, 1, c.build.Version, c.build.Revision, c.build.Go)
 }
 

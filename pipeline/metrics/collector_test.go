@@ -321,3 +321,33 @@ func TestEveryMetricIsDescribed(t *testing.T) {
 		t.Errorf("%d families, want %d", got, want)
 	}
 }
+
+// Of several processes at work on one record each shows its own: a sum over all
+// of them is then the figure of one.
+func TestAProcessShowsOnlyWhatIsItsOwn(t *testing.T) {
+	w := day(t)
+	b, now := w.book(len(w.entries)), nine().Add(3*time.Hour)
+	f := facts()
+	f.noFigures, f.noSources = true, true
+	idle := gather(t, b, f, now)
+	f.noSources = false
+	ingest := gather(t, b, f, now)
+	for name, want := range map[string]struct{ idle, ingest bool }{
+		"promptness_month_incidents":                             {false, false},
+		"promptness_open_clocks":                                 {false, false},
+		"promptness_decisions_waiting":                           {false, false},
+		"promptness_signals_total":                               {false, false},
+		"promptness_oldest_unprocessed_signal_timestamp_seconds": {false, false},
+		"promptness_source_watermark_timestamp_seconds":          {false, true},
+		"promptness_ledger_verified":                             {true, true},
+		"promptness_ledger_entries":                              {true, true},
+		"promptness_build_info":                                  {true, true},
+	} {
+		if got := idle[name] != nil; got != want.idle {
+			t.Errorf("a standby shows %s: %v, want %v", name, got, want.idle)
+		}
+		if got := ingest[name] != nil; got != want.ingest {
+			t.Errorf("an ingestor shows %s: %v, want %v", name, got, want.ingest)
+		}
+	}
+}

@@ -137,6 +137,8 @@ type live struct {
 	success, watermark map[incident.SourceName]time.Time
 	oldest             time.Time
 	verified           bool
+	noFigures          bool
+	noSources          bool
 }
 
 func (l live) Source(n incident.SourceName) (time.Time, time.Time) {
@@ -144,6 +146,8 @@ func (l live) Source(n incident.SourceName) (time.Time, time.Time) {
 }
 func (l live) Oldest() time.Time { return l.oldest }
 func (l live) Verified() bool    { return l.verified }
+
+func (l live) Shows() (figures, sources bool) { return !l.noFigures, !l.noSources }
 
 var _ metrics.Facts = live{}
 
