@@ -112,6 +112,9 @@ func (s *Store) save(ctx context.Context, key string, value []byte) error {
 	ctx, cancel := s.request(ctx)
 	defer cancel()
 	known, _ := s.revisions.get(key)
+	if s.hooks.Write != nil {
+		s.hooks.Write("position", value, false)
+	}
 	var rev uint64
 	var err error
 	if known == 0 {
@@ -121,6 +124,9 @@ func (s *Store) save(ctx context.Context, key string, value []byte) error {
 	}
 	if err == nil {
 		s.revisions.set(key, rev)
+		if s.hooks.Write != nil {
+			s.hooks.Write("position", value, true)
+		}
 	}
 	return err
 }
