@@ -206,9 +206,12 @@ func repairOf(account string) func(watch.Fault) []string {
 	return func(f watch.Fault) []string {
 		if f.Replica == "" {
 			return []string{
-				"# keep a copy of the whole data_dir first, checkpoint included",
-				"promptness verify --replicas",
-				"# then restore the last backup, or go on over the loss: docs/OPERATING.md, " + f.Refusal,
+				"systemctl stop promptness",
+				"# keep a copy of the whole data_dir, checkpoint included",
+				"promptness repair",
+				"# which says what is lost; then either the last backup: promptness restore DIR",
+				"# or go on without it: promptness repair --accept " + f.Refusal + " --author NUMBER",
+				"systemctl start promptness",
 			}
 		}
 		on := "on " + f.Replica + ": "

@@ -14,6 +14,7 @@ import (
 	"github.com/ministryofjustice/incident-promptness/internal/eventually"
 	"github.com/ministryofjustice/incident-promptness/internal/natstest"
 	"github.com/ministryofjustice/incident-promptness/pipeline/stream"
+	"github.com/ministryofjustice/incident-promptness/pipeline/watch"
 )
 
 // onThree opens a record with three copies on three real servers, and writes the
@@ -171,5 +172,19 @@ func TestACopyThatLagsIsNotCalledDamaged(t *testing.T) {
 	<-done
 	if f := w.Fault(); f != nil {
 		t.Error(f)
+	}
+}
+
+// A fault of all copies is never repaired by throwing one away.
+func TestTheRepairOfTheRecordRemovesNoCopy(t *testing.T) {
+	for _, name := range refusalNames() {
+		all := strings.Join(repairOf("$G")(watch.Fault{Refusal: name, Stream: "LEDGER_moj"}), "\n")
+		if strings.Contains(all, "rm ") || !strings.Contains(all, "promptness repair --accept "+name+" --author NUMBER") {
+			t.Errorf("the repair of %s is:\n%s", name, all)
+		}
+	}
+	all := strings.Join(repairOf("it's")(watch.Fault{Stream: "LEDGER_moj", Replica: "n1"}), "\n")
+	if want := `/jetstream/'it'\''s'/streams/LEDGER_moj`; !strings.Contains(all, want) {
+		t.Errorf("the repair of a copy is\n%s\nwant %s in it", all, want)
 	}
 }
