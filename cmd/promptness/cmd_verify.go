@@ -17,6 +17,7 @@ import (
 // verifyCmd walks the record: in its store, or, where a running promptness
 // holds the store, by asking that.
 type verifyCmd struct {
+	Quick    bool `help:"Verify only what stands behind the last checkpoint; what stands before was verified when that was written."`
 	Replicas bool `help:"Verify the copy that each server keeps, and name a bad one and its repair."`
 }
 
@@ -41,7 +42,7 @@ func (c *verifyCmd) Run(ctx context.Context, s *session) error {
 	}
 	bar := say.Start(s.stderr, "verify the record", 0)
 	v := Verified{Verified: true}
-	v.Report, err = verifyStore(ctx, cfg, slog.New(slog.DiscardHandler), func(done, total uint64) { bar.Set(int64(done), int64(total)) })
+	v.Report, err = verifyStore(ctx, cfg, slog.New(slog.DiscardHandler), c.Quick, func(done, total uint64) { bar.Set(int64(done), int64(total)) })
 	if _, busy := errors.AsType[*stream.InUseError](err); busy {
 		v, err = s.verifyRunning(ctx, bar)
 	}

@@ -11,9 +11,9 @@ import (
 )
 
 // verifyStore walks the record in cfg's data directory, with no promptness
-// running on it, or in its external NATS, and returns what was found. The error names the first bad
-// record.
-func verifyStore(ctx context.Context, cfg Config, log *slog.Logger, progress func(done, total uint64)) (r ledger.Report, err error) {
+// running on it, or in its external NATS, and returns what was found; quick
+// begins at the checkpoint. The error names the first bad record.
+func verifyStore(ctx context.Context, cfg Config, log *slog.Logger, quick bool, progress func(done, total uint64)) (r ledger.Report, err error) {
 	host, err := stream.Begin(ctx, cfg.Store, log)
 	if err != nil {
 		return r, err
@@ -29,5 +29,8 @@ func verifyStore(ctx context.Context, cfg Config, log *slog.Logger, progress fun
 		return r, err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
+	if cp, err := ledger.ReadCheckpoint(cfg.CheckpointFile()); quick && err == nil {
+		return ledger.VerifyFrom(ctx, store.Ledger(), vault{store}, cp, progress)
+	}
 	return ledger.Verify(ctx, store.Ledger(), vault{store}, cfg.CheckpointFile(), progress)
 }

@@ -180,3 +180,45 @@ func BenchmarkCommit(b *testing.B) {
 	}
 	report(b, b.N*len(entries), b.N*size, before)
 }
+
+// BenchmarkQuick says what leaving out the hashes before the checkpoint saves of
+// a start (Follow with Quick), and of a verification (VerifyFrom).
+func BenchmarkQuick(b *testing.B) {
+	lines := usual(1_000_000)
+	last, err := ledger.Decode(lines[len(lines)-1])
+	if err != nil {
+		b.Fatal(err)
+	}
+	log := &ledgertest.Memory{Bodies: lines}
+	cp := ledger.Checkpoint{N: last.N, Seq: last.N, Hash: incident.HashOf(lines[len(lines)-1])}
+	path := filepath.Join(b.TempDir(), "checkpoint")
+	f, err := ledger.OpenCheckpoint(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := f.Write(cp); err != nil {
+		b.Fatal(err)
+	}
+	f.Close()
+	for _, quick := range []bool{false, true} {
+		b.Run(map[bool]string{false: "whole", true: "quick"}[quick], func(b *testing.B) {
+			before := cpu(b)
+			for b.Loop() {
+				f, err := ledger.Follow(b.Context(), ledger.Options{Log: log, Checkpoint: path, Quick: quick,
+					Each: func(incident.Entry) error { return nil }})
+				if err != nil {
+					b.Fatal(err)
+				}
+				f.Close()
+			}
+			report(b, b.N*len(lines), 0, before)
+		})
+	}
+	b.Run("verify from the checkpoint", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := ledger.VerifyFrom(b.Context(), log, nil, cp, nil); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
