@@ -301,6 +301,13 @@ func FuzzDecode(f *testing.F) {
 		f.Add(line)
 	}
 	f.Add([]byte(oneLine))
+	accepted, err := os.ReadFile(acceptancesFile)
+	if err != nil {
+		f.Fatal(err)
+	}
+	for line := range bytes.Lines(accepted) {
+		f.Add(bytes.TrimSuffix(line, []byte{'\n'}))
+	}
 	f.Fuzz(func(t *testing.T, line []byte) {
 		e, err := ledger.Decode(line)
 		if err != nil {

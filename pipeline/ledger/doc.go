@@ -13,7 +13,7 @@
 //	{"v":1,"n":2,"prev":"9f86…","at":"2026-11-24T09:15:00.5Z","pos":[7,0],"kind":"joined","why":"shared_key","rules":1,"signal":{…},"incident":{…}}
 //
 //	v        1; a reader refuses what it does not know
-//	n        counts from 1 without gaps
+//	n        counts from 1 without gaps, but where a note says which entries are lost
 //	prev     SHA-256 of the previous entry's bytes, 64 hexadecimal digits in lower case; zeros for n = 1
 //	at       when the step was made; never before the previous entry's
 //	pos      [sequence,index] in SIGNALS that is covered after this entry; never before the previous entry's
@@ -25,7 +25,7 @@
 //	from     for merged and split: the incident whose signals move
 //	moved    for split: the entry numbers of the signals that move
 //	alerts   the alerts that this step changed
-//	note     something about the record itself
+//	note     something about the record itself; see below
 //	text     the rules, compact JSON, for kind rules only
 //
 // Instants are RFC 3339 in UTC with a Z and no more digits of a second than are
@@ -33,6 +33,25 @@
 // are decimal integers. Every text is a word from a closed set or a name of a
 // few letters, digits and signs: there is no place where prose, a person's name
 // or an address could stand, and [Decode] refuses one that tries.
+//
+// # An accepted loss
+//
+// A person goes on without what is lost by a note, in a fixed place and no other:
+//
+//	{"code":"accepted_loss","refusal":"ledger_record_bad","seq":812,"to":900,"n":900,"hash":"…","author":"4711"}
+//
+//	refusal  the name under which the record was refused, a word of [incident.Refusals]
+//	seq, to  what is lost: entries where the refusal loses some, then the note's own
+//	         number is to+1 and it stands behind entry seq-1; else messages of
+//	         SIGNALS; without a to the one signal at [seq,index]; for
+//	         alert_told_twice and ledger_reference_wrong entry seq
+//	index    of that signal
+//	commit   what the record commits to for that signal
+//	n, hash  what the checkpoint said then, left out where there was none
+//	author   staff number of whoever accepted it
+//
+// Verification passes over exactly what a later note names. It names no fault of
+// an entry behind it.
 //
 // [Decode] is the exact inverse of [Encode]. Whatever Encode cannot have
 // written is refused: other order, white space, an escape, a field that should

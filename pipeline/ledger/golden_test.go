@@ -212,3 +212,50 @@ func TestTheGoldenFileIsPlainJSON(t *testing.T) {
 		}
 	}
 }
+
+const acceptancesFile = "testdata/acceptances-v1.jsonl"
+
+// A note of each refusal as a person accepts it.
+func TestAcceptancesOfEveryRefusalAreStillRead(t *testing.T) {
+	if *update {
+		var all []incident.Entry
+		for i, name := range incident.Refusals() {
+			n := incident.Note{Code: incident.NoteAcceptedLoss, Refusal: name, N: 40, Hash: incident.Hash{7, 8, 9}, Author: "4711"}
+			switch name { //nolint:exhaustive // the others name nothing more
+			case incident.RefusedMissing:
+				n.N, n.Hash = 0, incident.Hash{}
+			case incident.RefusedVault:
+				n.Seq, n.To = 12, 19
+			case incident.RefusedSignal, incident.RefusedUnread:
+				n.Seq, n.Index, n.Commit = 7, 3, incident.Digest{1, 2, 3}
+			default:
+				n.Seq, n.To = uint64(i)+60, uint64(i)+70
+			}
+			all = append(all, incident.Entry{Kind: incident.KindNote, Pos: incident.Pos{Seq: 9}, Note: &n})
+		}
+		if err := os.WriteFile(acceptancesFile, numbered(all), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text, err := os.ReadFile(acceptancesFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []incident.Refusal
+	for line := range bytes.SplitSeq(bytes.TrimSuffix(text, []byte{'\n'}), []byte{'\n'}) {
+		e, err := ledger.Decode(line)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := ledger.Encode(nil, &e); !bytes.Equal(got, line) {
+			t.Errorf("%s is now written %s", line, got)
+		}
+		names = append(names, e.Note.Refusal)
+	}
+	if !slices.Equal(names, incident.Refusals()) {
+		t.Errorf("%s has %v, want every refusal", acceptancesFile, names)
+	}
+	if _, err := ledger.VerifyLines(bytes.NewReader(text)); err != nil {
+		t.Errorf("VerifyLines = %v", err)
+	}
+}
