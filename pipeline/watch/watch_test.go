@@ -262,29 +262,6 @@ func TestAFaultOfOneCopyEndsWhenThatCopyWasReadWhole(t *testing.T) {
 	})
 }
 
-// A reading that began before the fault was found may have passed the place.
-func TestAFaultThatIsFoundWhileItsCopyIsReadStays(t *testing.T) {
-	w := newWorld()
-	w.takes = 20 * time.Minute
-	run(t, w, func(t *testing.T, wt *watch.Watch) {
-		bubble.Advance(2 * time.Minute) // n0 is being read
-		w.set(func(w *world) { w.copies[0].First, w.copies[0].Count = 2, 99 })
-		bubble.Advance(2 * time.Minute)
-		w.set(func(w *world) { w.copies[0].First, w.copies[0].Count = 1, 100 })
-		if f := wt.Fault(); f == nil || f.Replica != "n0" {
-			t.Fatalf("found %v, want the fault on n0", f)
-		}
-		bubble.Advance(20 * time.Minute)
-		if f := wt.Fault(); f == nil {
-			t.Error("it ended with a reading that began before it was found")
-		}
-		bubble.Advance(3 * time.Hour)
-		if f := wt.Fault(); f != nil {
-			t.Errorf("it did not end with a reading that began after it: %v", f)
-		}
-	})
-}
-
 // What a monitor sees and a scrub does not is no fault that comes and goes.
 func TestAFaultStaysWhileTheMonitorsSeeIt(t *testing.T) {
 	w := newWorld()
@@ -313,117 +290,6 @@ func TestAFaultOfTheOnlyCopyDoesNotEndWithAScrub(t *testing.T) {
 		}
 	})
 }
-
-// What was read before somebody met a fault says nothing of it.
-func TestAReportMakesAllCopiesBeReadAnew(t *testing.T) {
-	w := newWorld()
-	w.bad["n1"] = errors.New("connection refused")
-	run(t, w, func(t *testing.T, wt *watch.Watch) {
-		bubble.Advance(5 * time.Minute)
-		w.set(func(w *world) { w.reads = nil })
-		wt.Report(&errBad{watch.Fault{Refusal: "ledger_record_bad", Stream: "LEDGER_moj", StoringSafe: true}})
-		bubble.Advance(time.Second)
-		if !slices.Equal(w.reads, []string{"n0", "n1", "n2"}) {
-			t.Errorf("read %q, want all", w.reads)
-		}
-	})
-}
-
-func TestADamageThatMostCopiesHaveIsNotRepairedByThrowingThemAway(t *testing.T) {
-	w := newWorld()
-	bad := &errBad{watch.Fault{Refusal: "ledger_record_bad", Stream: "LEDGER_moj", StoringSafe: true}}
-	w.bad["n1"], w.bad["n2"] = bad, bad
-	run(t, w, func(t *testing.T, wt *watch.Watch) {
-		bubble.Advance(2 * time.Minute)
-		if all := wt.Faults(); len(all) != 1 || all[0].Replica != "" || all[0].Refusal != "ledger_record_bad" {
-			t.Errorf("faults are %v, want one of the whole record", all)
-		}
-	})
-}
-
-// What the processor meets says not in which copy it stands. All are read at
-// once, and the fault is that copy's.
-func TestAReportedFaultIsTracedToItsCopy(t *testing.T) {
-	w := newWorld()
-	w.takes = time.Second
-	run(t, w, func(t *testing.T, wt *watch.Watch) {
-		bubble.Advance(time.Hour)
-		bad := &errBad{watch.Fault{Refusal: "ledger_messages_lost", Stream: "LEDGER_moj", StoringSafe: true}}
-		w.set(func(w *world) { w.bad["n1"], w.reads = bad, nil })
-		if wt.Report(errors.New("connection refused")) {
-			t.Error("an error that is no fault was taken for one")
-		}
-		if !wt.Report(bad) {
-			t.Error("a fault was not taken for one")
-		}
-		if f := wt.Fault(); f == nil || f.Replica != "" {
-			t.Errorf("when reported: %v", f)
-		}
-		bubble.Advance(5 * time.Second)
-		if all := wt.Faults(); len(all) != 1 || all[0].Replica != "n1" {
-			t.Errorf("after all were read: %v, want n1 named", all)
-		}
-		if !slices.Equal(w.reads, []string{"n0", "n1", "n2"}) {
-			t.Errorf("read %q", w.reads)
-		}
-	})
-}
-
-func TestAScrubComesEveryDayAndReadsEachCopy(t *testing.T) {
-	w := newWorld()
-	w.takes = 20 * time.Minute
-	run(t, w, func(t *testing.T, wt *watch.Watch) {
-		bubble.Advance(30 * time.Minute)
-		if got := wt.Status(); !got.Scrubbed.IsZero() || !got.Scrub.Running || got.Scrub.Replica != "n1" || got.Scrub.Done != 1 {
-			t.Errorf("in the first scrub: %+v", got)
-		}
-		bubble.Advance(40 * time.Minute)
-		if got := wt.Status(); got.Scrubbed.IsZero() || got.Took != time.Hour || got.Scrub.Running {
-			t.Errorf("after the first scrub: %+v", got)
-		}
-		bubble.Advance(9*24*time.Hour + 12*time.Hour)
-		if got, want := len(w.reads), 3*10; got != want {
-			t.Errorf("%d copies were read in ten days, want %d", got, want)
-		}
-	})
-}
-
-func TestACopyThatCannotBeReadIsTriedAgainAndTheOthersAreNot(t *testing.T) {
-	w := newWorld()
-	w.bad["n1"] = errors.New("connection refused")
-	run(t, w, func(t *testing.T, wt *watch.Watch) {
-		bubble.Advance(5 * time.Minute)
-		if got := wt.Status(); !got.Scrubbed.IsZero() || wt.Fault() != nil {
-			t.Errorf("with a copy away: %+v, %v", got, wt.Fault())
-		}
-		w.set(func(w *world) { delete(w.bad, "n1") })
-		bubble.Advance(10 * time.Minute)
-		if wt.Status().Scrubbed.IsZero() {
-			t.Error("with all copies again: no scrub was finished")
-		}
-		if !slices.Equal(w.reads, []string{"n0", "n1", "n2", "n1"}) {
-			t.Errorf("read %q", w.reads)
-		}
-	})
-}
-
-func TestASignalThatIsErasedWhileItIsReadIsNoFault(t *testing.T) {
-	w := newWorld()
-	w.bad["n0"] = &errBad{watch.Fault{Refusal: "signal_unreadable", Stream: "SIGNALS_moj", Signal: incident.Pos{Seq: 9}, StoringSafe: true}}
-	run(t, w, func(t *testing.T, wt *watch.Watch) {
-		bubble.Advance(time.Minute + 5*time.Second)
-		w.set(func(w *world) { w.erased[9] = true; delete(w.bad, "n0") })
-		bubble.Advance(10 * time.Second)
-		if f := wt.Fault(); f != nil {
-			t.Errorf("when its note has come: %v", f)
-		}
-		bubble.Advance(20 * time.Minute)
-		if f := wt.Fault(); f != nil || wt.Status().Scrubbed.IsZero() {
-			t.Errorf("%v, scrubbed %s", f, wt.Status().Scrubbed)
-		}
-	})
-}
-
 func TestWorkStopsWithTheFaultAndBeginsAgainAfterIt(t *testing.T) {
 	w := newWorld()
 	run(t, w, func(t *testing.T, wt *watch.Watch) {
@@ -483,49 +349,6 @@ func TestGuardReturnsWhatIsNoFault(t *testing.T) {
 		}
 		if err := wt.Guard(t.Context(), func(context.Context) error { return nil }); err != nil {
 			t.Errorf("Guard of work that ended = %v", err)
-		}
-	})
-}
-
-func TestAPaceReadsSlowlyAndNeverCatchesUp(t *testing.T) {
-	bubble.Run(t, func(t *testing.T) {
-		p := watch.NewPace(1<<20, 0.25)
-		begin := time.Now()
-		for range 100 {
-			if err := p.Read(t.Context(), 100<<10); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if got, want := time.Since(begin), 9765*time.Millisecond; got < want-100*time.Millisecond || got > want+100*time.Millisecond {
-			t.Errorf("10 000 KiB at 1 MiB a second took %s, want %s", got, want)
-		}
-		bubble.Advance(time.Hour) // waiting for something else saves nothing up
-		begin = time.Now()
-		if err := p.Read(t.Context(), 1<<20); err != nil {
-			t.Fatal(err)
-		}
-		for range 10 {
-			if err := p.Read(t.Context(), 1<<20); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if got := time.Since(begin); got < 10*time.Second {
-			t.Errorf("10 MiB after an hour of waiting took %s, want 10s at least", got)
-		}
-		// Work that takes a second earns three of rest.
-		share := watch.NewPace(0, 0.25)
-		begin = time.Now()
-		for range 10 {
-			_ = share.Read(t.Context(), 1)
-			bubble.Advance(time.Second)
-		}
-		if got := time.Since(begin); got < 37*time.Second-time.Millisecond || got > 40*time.Second {
-			t.Errorf("ten seconds of work took %s, want about 37s", got)
-		}
-		ctx, cancel := context.WithCancel(t.Context())
-		cancel()
-		if err := p.Read(ctx, 1<<30); !errors.Is(err, context.Canceled) {
-			t.Errorf("Read after the end = %v", err)
 		}
 	})
 }
