@@ -28,6 +28,10 @@ const childArgs = "PROMPTNESS_TEST_ARGS"
 
 func TestMain(m *testing.M) {
 	natstest.Child()
+	if point, ok := os.LookupEnv(killEnv); ok {
+		serveUntilKilled(point)
+		return
+	}
 	if args, ok := os.LookupEnv(childArgs); ok {
 		os.Args = append([]string{"promptness"}, strings.Split(args, "\x1f")...)
 		main()
