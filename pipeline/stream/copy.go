@@ -156,11 +156,22 @@ const (
 	nextPatience = time.Second
 	gapTries     = 3
 	gapPause     = 100 * time.Millisecond
+	// fromTries is how often an answer is asked for where none comes.
+	fromTries = 6
 )
 
 // from returns the first message at or behind seq that a copy gives, nil if it
-// gives none.
+// gives none. A server that has just started needs a moment to answer.
 func (s *Store) from(ctx context.Context, stream, replica string, seq uint64) (*nats.Msg, error) {
+	for try := 1; ; try++ {
+		m, err := s.fromOnce(ctx, stream, replica, seq)
+		if err == nil || try == fromTries || !wait(ctx, time.Duration(try)*gapPause) {
+			return m, err
+		}
+	}
+}
+
+func (s *Store) fromOnce(ctx context.Context, stream, replica string, seq uint64) (*nats.Msg, error) {
 	info, err := s.consumerOn(ctx, stream, replica, jetstream.ConsumerConfig{
 		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: seq,
 	})

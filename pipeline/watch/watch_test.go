@@ -308,8 +308,11 @@ func TestWorkStopsWithTheFaultAndBeginsAgainAfterIt(t *testing.T) {
 		wg.Go(func() {
 			err := wt.Guard(ctx, func(ctx context.Context) error {
 				note("begin")
-				if err := fail; err != nil {
-					fail = nil
+				mu.Lock()
+				err := fail
+				fail = nil
+				mu.Unlock()
+				if err != nil {
 					return err
 				}
 				<-ctx.Done()
@@ -327,7 +330,9 @@ func TestWorkStopsWithTheFaultAndBeginsAgainAfterIt(t *testing.T) {
 		wt.Report(bad)
 		bubble.Advance(time.Minute)
 		w.set(func(w *world) { delete(w.bad, "n2") })
+		mu.Lock()
 		fail = bad // the next work meets it itself
+		mu.Unlock()
 		bubble.Advance(12 * time.Minute)
 		mu.Lock()
 		got := slices.Clone(log)
