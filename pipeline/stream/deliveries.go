@@ -19,6 +19,9 @@ func (s *Store) appendDelivery(ctx context.Context, body []byte, pub publisher) 
 	if len(body) == 0 || len(body) > MaxFrameBytes {
 		return 0, fmt.Errorf("append delivery: body of %d bytes: must be 1 to %d", len(body), MaxFrameBytes)
 	}
+	if err := s.spare(); err != nil {
+		return 0, err
+	}
 	m := &nats.Msg{
 		Subject: s.names.deliveriesSubject,
 		Data:    body,

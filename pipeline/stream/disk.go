@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -20,6 +21,39 @@ func FreeBytes(dir string) (Bytes, error) {
 		return 0, &os.PathError{Op: "statfs", Path: dir, Err: err}
 	}
 	return Bytes(st.Bavail) * Bytes(st.Bsize), nil
+}
+
+// room returns an error when nothing that grows is to be taken: signals,
+// evidence, the record.
+func (s *Store) room() error {
+	if s.hooks.Room == nil {
+		return nil
+	}
+	return s.hooks.Room()
+}
+
+// spare returns an error when not even what is small and must go on is to be
+// taken.
+func (s *Store) spare() error {
+	err := s.room()
+	if full, ok := errors.AsType[*FullError](err); ok && full.Spare {
+		return nil
+	}
+	return err
+}
+
+// A roomReader asks before each chunk of evidence whether there is room for it:
+// several of the largest, at the same time, are more than must stay free.
+type roomReader struct {
+	r    io.Reader
+	room func() error
+}
+
+func (r *roomReader) Read(b []byte) (int, error) {
+	if err := r.room(); err != nil {
+		return 0, err
+	}
+	return r.r.Read(b)
 }
 
 // FsyncRate measures for about d how many times a second this disk appends 1

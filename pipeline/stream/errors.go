@@ -19,7 +19,10 @@ var ErrFenced = errors.New("another writer appended to the ledger")
 // A FullError reports that a limit was reached. Nothing was stored.
 type FullError struct {
 	Stream string
-	Err    error
+	// Spare says that enough is left for what is small and must go on: attempts
+	// to tell people of what is recorded, and positions.
+	Spare bool
+	Err   error
 }
 
 func (e *FullError) Error() string { return fmt.Sprintf("store in %s: %v", e.Stream, e.Err) }

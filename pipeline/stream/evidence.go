@@ -139,10 +139,8 @@ func digestText(sum [sha256.Size]byte) string {
 func (s *Store) putEvidence(ctx context.Context, id incident.SignalID, raw []byte) (*evidenceRef, error) {
 	sum := sha256.Sum256(raw)
 	ref := &evidenceRef{name: id.String(), length: int64(len(raw)), sha: sum}
-	if room := s.hooks.Room; room != nil {
-		if err := room(); err != nil {
-			return nil, err
-		}
+	if err := s.room(); err != nil {
+		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.evidenceTime(len(raw)))
 	defer cancel()
@@ -152,7 +150,10 @@ func (s *Store) putEvidence(ctx context.Context, id incident.SignalID, raw []byt
 			return ref, nil
 		}
 	}
-	if err := s.objects.put(ctx, ref.name, bytes.NewReader(raw)); err != nil {
+	if err := s.objects.put(ctx, ref.name, &roomReader{r: bytes.NewReader(raw), room: s.room}); err != nil {
+		if errors.Is(err, ErrFull) {
+			return nil, err
+		}
 		if outcomeOf(err) == outcomeRefused {
 			return nil, refusal(s.names.evidence, err)
 		}

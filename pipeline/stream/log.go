@@ -50,10 +50,8 @@ func (l *Log) Append(ctx context.Context, body []byte, fence uint64) error {
 		return fmt.Errorf("append to the ledger: body of %d bytes: must be 1 to %d", len(body), MaxFrameBytes)
 	}
 	name := l.store.names.ledger
-	if room := l.store.hooks.Room; room != nil {
-		if err := room(); err != nil {
-			return err
-		}
+	if err := l.store.room(); err != nil {
+		return err
 	}
 	m := &nats.Msg{
 		Subject: l.store.names.ledgerSubject,

@@ -83,6 +83,9 @@ func (s *Store) position(ctx context.Context, key string) ([]byte, uint64, error
 // error either the old value stands or the new one, and Save may be called
 // again.
 func (s *Store) Save(ctx context.Context, key string, value []byte) error {
+	if err := s.spare(); err != nil {
+		return fmt.Errorf("save position %q: %w", key, err)
+	}
 	if _, known := s.revisions.get(key); !known {
 		if _, err := s.Load(ctx, key); err != nil {
 			return fmt.Errorf("save position %q: %w", key, err)

@@ -255,10 +255,8 @@ func (c *committer) take() []*pending {
 // and sent again if it is not there. A try that lands after that look stands
 // twice; see the package comment.
 func (c *committer) store1(group []*pending) (uint64, error) {
-	if room := c.store.hooks.Room; room != nil {
-		if err := room(); err != nil {
-			return 0, err
-		}
+	if err := c.store.room(); err != nil {
+		return 0, err
 	}
 	c.frame = c.frame[:0]
 	for _, p := range group {

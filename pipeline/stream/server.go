@@ -232,6 +232,11 @@ func (s *Server) Health() error {
 	return nil
 }
 
+// spareShare is the part of MinFree that attempts to tell people and positions
+// leave free too: they go on for long after signals and the record have stopped,
+// and stop before the disk is full, which would stop a stream for good.
+const spareShare = 4
+
 // Room returns a [FullError] when less than the configured space is free on the
 // disk. It asks the file system each time.
 func (s *Server) Room() error {
@@ -243,7 +248,7 @@ func (s *Server) Room() error {
 		return fmt.Errorf("ask for free space: %w", err)
 	}
 	if free < s.cfg.MinFree {
-		return &FullError{Stream: s.cfg.Dir, Err: fmt.Errorf("%d bytes are free, %s must stay free", free, s.cfg.MinFree)}
+		return &FullError{Stream: s.cfg.Dir, Spare: free >= s.cfg.MinFree/spareShare, Err: fmt.Errorf("%d bytes are free, %s must stay free", free, s.cfg.MinFree)}
 	}
 	return nil
 }
