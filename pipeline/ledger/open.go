@@ -30,7 +30,10 @@ type Options struct {
 	// if it is more than one step behind.
 	Shared bool
 	// Quick hashes the chain from the checkpoint on only. What stands before is
-	// read, decoded and put into its order all the same.
+	// read, decoded and put into its order all the same, so that it saves a third
+	// of the work (of 1,000,000 entries in memory 6.7 of 10.0 s of processor
+	// time on a busy machine are left) and nothing of the reading from the disk.
+	// VerifyFrom reads from the checkpoint on only, and is done in milliseconds.
 	Quick bool
 	// Vouched is where a processor at work, which verified the record itself,
 	// says that it reached: the record is compared with it too, and one without a
