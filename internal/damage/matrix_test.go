@@ -272,6 +272,9 @@ func named(err error) (string, error) {
 	if _, ok := errors.AsType[*stream.DamagedError](err); ok {
 		return "damaged", nil
 	}
+	if _, ok := errors.AsType[*stream.BlockError](err); ok {
+		return "impossible number", nil
+	}
 	if _, ok := errors.AsType[*stream.SettingsError](err); ok {
 		return "settings", nil
 	}

@@ -102,6 +102,9 @@ func (e *InUseError) Hint() string {
 
 // boot starts a server and waits until JetStream answers.
 func (s *Server) boot(ctx context.Context) (*server.Server, error) {
+	if err := checkBlocks(s.cfg.Dir); err != nil {
+		return nil, err
+	}
 	srv, err := server.NewServer(&server.Options{
 		ServerName:        "promptness",
 		DontListen:        true,
