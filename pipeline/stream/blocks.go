@@ -72,6 +72,10 @@ func checkBlock(path string, gap uint64) error {
 		return fmt.Errorf("look at the blocks of the store: %w", err)
 	}
 	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return fmt.Errorf("look at the blocks of the store: %w", err)
+	}
 	var head [12]byte
 	var last uint64
 	for at := int64(0); ; {
@@ -81,8 +85,8 @@ func checkBlock(path string, gap uint64) error {
 			return fmt.Errorf("look at the blocks of the store: %w", err)
 		}
 		n := int64(binary.LittleEndian.Uint32(head[:]) &^ withHeaders)
-		if n < least {
-			return nil
+		if n < least || at+n > info.Size() {
+			return nil // the torn end that a power cut leaves, too
 		}
 		at += n
 		seq := binary.LittleEndian.Uint64(head[4:])

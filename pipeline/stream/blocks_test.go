@@ -49,3 +49,32 @@ func TestAnImpossibleNumberInABlockIsRefusedBeforeTheServerFillsTheMemory(t *tes
 		}
 	}
 }
+
+func TestATornEndOfABlockIsNoReasonNotToStart(t *testing.T) {
+	dir := t.TempDir()
+	st, srv := open(t, small(dir), stream.Hooks{})
+	if err := st.Ledger().Append(t.Context(), []byte(`{"n":1}`), 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := st.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := srv.Close(); err != nil {
+		t.Fatal(err)
+	}
+	block := filepath.Join(dir, "jetstream", "$G", "streams", "LEDGER_moj", "msgs", "1.blk")
+	b, err := os.ReadFile(block)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 40 {
+		b = append(b, byte(200+i))
+	}
+	if err := os.WriteFile(block, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	again, _ := open(t, small(dir), stream.Hooks{})
+	if _, last, _, err := again.Ledger().State(t.Context()); err != nil || last != 1 {
+		t.Errorf("the ledger ends at message %d, %v, want 1", last, err)
+	}
+}
