@@ -53,6 +53,9 @@ func (c *verifyCmd) Run(ctx context.Context, s *session) error {
 	if s.JSON {
 		return s.printJSON(v)
 	}
+	if v.Checkpoint == 0 && v.Entries > 0 {
+		fmt.Fprintln(s.stderr, "warning: no checkpoint of this record is here; that its end is not cut off was not shown")
+	}
 	_, err = fmt.Fprintf(s.stdout, "verified %d entries; the last has hash %s\n", v.Entries, v.Head)
 	return err
 }

@@ -15,7 +15,6 @@ import (
 	"github.com/ministryofjustice/incident-promptness/ingest/manual"
 	"github.com/ministryofjustice/incident-promptness/ingest/webhook"
 	"github.com/ministryofjustice/incident-promptness/pipeline"
-	"github.com/ministryofjustice/incident-promptness/pipeline/ledger"
 	"github.com/ministryofjustice/incident-promptness/pipeline/stream"
 	"github.com/ministryofjustice/incident-promptness/pipeline/watch"
 	"github.com/ministryofjustice/incident-promptness/report"
@@ -118,7 +117,7 @@ func (a admin) verify(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "verify: "+err.Error(), http.StatusInternalServerError)
 		return
 	}
-	found, err := ledger.Verify(r.Context(), a.store.Ledger(), vault{a.store}, a.checkpoint, nil)
+	found, err := verifyWhole(r.Context(), a.store, a.checkpoint, a.facts.host.Embedded(), nil)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusConflict)
 		return

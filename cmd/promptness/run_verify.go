@@ -32,5 +32,24 @@ func verifyStore(ctx context.Context, cfg Config, log *slog.Logger, quick bool, 
 	if cp, err := ledger.ReadCheckpoint(cfg.CheckpointFile()); quick && err == nil {
 		return ledger.VerifyFrom(ctx, store.Ledger(), vault{store}, cp, progress)
 	}
-	return ledger.Verify(ctx, store.Ledger(), vault{store}, cfg.CheckpointFile(), progress)
+	return verifyWhole(ctx, store, cfg.CheckpointFile(), host.Embedded(), progress)
+}
+
+// verifyWhole walks the whole record. Where it is not ours alone, this process's
+// checkpoint may be behind it, or not be there: then the report names none.
+func verifyWhole(ctx context.Context, store *stream.Store, checkpoint string, alone bool, progress func(done, total uint64)) (r ledger.Report, err error) {
+	v := store.Vault("")
+	defer func() { err = errors.Join(err, v.Close()) }()
+	r, err = ledger.Verify(ctx, store.Ledger(), v, checkpoint, progress)
+	refused, ok := errors.AsType[*ledger.RefusedError](err)
+	switch {
+	case alone || !ok:
+		return r, err
+	case refused.Name == ledger.RefuseStale:
+		return r, nil
+	case refused.Name == ledger.RefuseMissing:
+		return ledger.VerifyFrom(ctx, store.Ledger(), v, ledger.Checkpoint{}, progress)
+	default:
+		return r, err
+	}
 }

@@ -76,8 +76,12 @@ func TestAnotherProcessorTakesOverWithinTenSeconds(t *testing.T) {
 	a.stop()
 	b.stop()
 	out, err := command(t.Context(), a.dir, "--config", "promptness.yml", "verify").CombinedOutput()
-	if err != nil || !strings.Contains(string(out), "verified") {
+	if err != nil || !strings.Contains(string(out), "verified") || strings.Contains(string(out), "warning") {
 		t.Errorf("verify = %v:\n%s", err, out)
+	}
+	out, err = command(t.Context(), ingest.dir, "--config", "promptness.yml", "verify").CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "verified") || !strings.Contains(string(out), "warning: no checkpoint") {
+		t.Errorf("verify where no processor ran = %v:\n%s", err, out)
 	}
 	ingest.stop()
 }
