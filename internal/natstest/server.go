@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
@@ -242,6 +241,6 @@ func (s *Server) tail() string {
 
 func (s *Server) showIfFailed() {
 	if s.t.Failed() {
-		s.t.Log(fmt.Sprintf("%s said last:\n%s", s.name, s.tail()))
+		s.t.Logf("%s said last:\n%s", s.name, s.tail())
 	}
 }
