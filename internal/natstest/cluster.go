@@ -198,3 +198,14 @@ func (c *Cluster) agreed(ask func(*Server) string) (string, bool) {
 	}
 	return "", false
 }
+
+// Leader returns the server that most servers hold to be the leader of a stream
+// now, or nil.
+func (c *Cluster) Leader(stream string) *Server {
+	c.t.Helper()
+	name, ok := c.agreed(func(s *Server) string { return s.leaderOf(stream) })
+	if !ok {
+		return nil
+	}
+	return c.Named(name)
+}

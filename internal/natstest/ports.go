@@ -33,3 +33,10 @@ func reserve(t testing.TB) int {
 
 // loopback returns the address of a port.
 func loopback(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
+
+// Addr returns an address of loopback that is kept for the caller until the test
+// ends, also while nobody listens on it.
+func Addr(t testing.TB) string {
+	t.Helper()
+	return loopback(reserve(t))
+}
