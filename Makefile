@@ -31,6 +31,11 @@ SEEDS ?= 1000
 damage:
 	SEEDS=$(SEEDS) go test -timeout 30m -v -run Damage ./internal/damage
 
+# make soak SOAK=1h SEED=7; a run that fails prints how to run it again.
+SOAK ?= 20m
+soak:
+	SOAK=$(SOAK) SEED=$(SEED) go test ./internal/soak -run TestTheRecordEqualsTheModelAfterEveryFault -count=1 -timeout 0 -v
+
 # make bench ARGS=-json
 bench:
 	go run ./internal/bench $(ARGS)

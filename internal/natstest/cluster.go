@@ -29,6 +29,9 @@ type Options struct {
 	// StoreDir gives the directory of a server's store, for example on a small
 	// disk of its own; nil or "" is one in the test's temporary directory.
 	StoreDir func(i int) string
+	// Dir holds a directory for each server, with its configuration, its log and
+	// its store; "" is the test's temporary one.
+	Dir string
 	// Stopped leaves the servers to be started with Restart.
 	Stopped bool
 }
@@ -55,7 +58,10 @@ func Start(t testing.TB, o Options) *Cluster {
 		o.Servers = 3
 	}
 	c := &Cluster{t: t, proxied: o.Proxied, cuts: map[string]cut{}, clients: map[string]*Client{}}
-	dir := t.TempDir()
+	dir := o.Dir
+	if dir == "" {
+		dir = t.TempDir()
+	}
 	for i := range o.Servers {
 		s := &Server{
 			t: t, name: fmt.Sprintf("nats-%d", i), index: i, dir: filepath.Join(dir, fmt.Sprintf("nats-%d", i)),

@@ -1,7 +1,9 @@
 package soak_test
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -91,8 +93,8 @@ func (c *comparison) incidents(all []naive) {
 		ref := c.ref(n.facts[0])
 		for _, i := range n.facts {
 			if got := c.ref(i); got != ref {
-				c.errorf("signals %s and %s share an incident in the model, and are in %s and %s in the record",
-					c.facts[n.facts[0]].id, c.facts[i].id, ref, got)
+				c.errorf("signals %s and %s share an incident in the model, and are in %s and %s in the record\n%s",
+					c.facts[n.facts[0]].id, c.facts[i].id, ref, got, c.story(n))
 			}
 		}
 		if other, twice := owner[ref]; twice {
@@ -112,6 +114,17 @@ func (c *comparison) incidents(all []naive) {
 		}
 	}
 	c.t.Logf("%d incidents; their clocks: %v", len(all), states)
+}
+
+// story tells of each signal of an incident, for a person who looks for the cause.
+func (c *comparison) story(n naive) string {
+	var b strings.Builder
+	for _, i := range n.facts {
+		f := c.facts[i]
+		mark := c.pepper.Signal(f.id)
+		fmt.Fprintf(&b, "  %s %s %v: %v in %s\n", f.received.Format("05.000"), f.source, f.keys, c.rec.folded[mark], c.rec.of[mark])
+	}
+	return b.String()
 }
 
 func (c *comparison) ref(fact int) incident.Ref {
@@ -149,7 +162,7 @@ func (c *comparison) crossed(ref incident.Ref, got incident.Clock, n naive, p cl
 	told := false
 	for _, b := range got.Bars {
 		warning := b.Due.Before(got.Due())
-		told = told || b.Told() && !warning
+		told = told || !warning && b.State != incident.AlertHeld && (b.Told() || stands(b)) // also under the id of one that merged
 	}
 	for _, b := range p.bars {
 		due := n.base().Add(b.after)

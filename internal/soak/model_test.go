@@ -27,6 +27,9 @@ func readFact(s incident.Signal) (fact, error) {
 	f := fact{id: s.ID, source: string(s.Source), received: s.Received, keys: p.Keys}
 	if p.Detected != nil {
 		f.detected = *p.Detected
+		if f.detected.After(f.received) {
+			f.detected = f.received // its clock runs ahead of ours, by less than the tolerance
+		}
 	}
 	return f, nil
 }
@@ -88,7 +91,11 @@ func judge(facts []fact, group []int) naive {
 	teller := -1
 	for _, i := range group {
 		f := facts[i]
-		if d := f.detected; !d.IsZero() && !d.After(first) && (n.earliest.IsZero() || d.Before(n.earliest)) {
+		d := f.detected
+		if d.After(f.received) {
+			d = f.received // a clock that runs a little ahead: no later than it came
+		}
+		if !d.IsZero() && !d.After(first) && (n.earliest.IsZero() || d.Before(n.earliest)) {
 			n.earliest, n.latest = d, d
 		}
 		if f.source == deskSource && (n.told.IsZero() || f.received.Before(n.told)) {

@@ -78,8 +78,8 @@ func (r *recorded) add(e *incident.Entry) {
 	}
 	if e.Incident != nil {
 		r.state[e.Incident.Ref] = e.Incident
-		if e.Kind == incident.KindMerged {
-			r.into[e.From] = e.Incident.Ref
+		if e.Incident.Into != "" {
+			r.into[e.Incident.Ref] = e.Incident.Into
 		}
 	}
 	for _, c := range e.Alerts {

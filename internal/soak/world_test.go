@@ -44,7 +44,7 @@ func newWorld(t *testing.T, seed uint64) *world {
 	w := &world{t: t, dir: keptDir(t), receiver: newReceiver(t, seed)}
 	w.disk = newDisk(t)
 	w.nats = natstest.Start(t, natstest.Options{
-		Proxied: true, JetStream: "max_file_store: 20GB",
+		Proxied: true, Dir: w.dir, JetStream: "max_file_store: 20GB",
 		StoreDir: func(i int) string {
 			if servers[i] == smallDisk {
 				return filepath.Join(w.disk.dir, "store")
@@ -120,6 +120,7 @@ func (w *world) configure(p *process) string {
 pepper_file: %[1]s/pepper
 store:
   replicas: 3
+  max_bytes: {signals: 2GiB, ledger: 2GiB, deliveries: 1GiB, positions: 64MiB, evidence: 256MiB}
   nats: {urls: [%[2]s]}
 listen: {webhooks: %[3]q, admin: %[4]q}
 sources:
@@ -145,6 +146,10 @@ alerting:
 func (w *world) storeConfig() stream.Config {
 	cfg := stream.Default()
 	cfg.Replicas = 3
+	cfg.MaxBytes = stream.Limits{
+		Signals: 2 * stream.GiB, Ledger: 2 * stream.GiB, Deliveries: stream.GiB,
+		Positions: 64 * stream.MiB, Evidence: 256 * stream.MiB,
+	}
 	for _, s := range w.nats.Servers() {
 		cfg.NATS.URLs = append(cfg.NATS.URLs, "nats://"+s.Addr())
 	}
