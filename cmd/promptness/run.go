@@ -119,6 +119,8 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger, h hooks) (err erro
 	if err != nil {
 		return fmt.Errorf("open alerting: %w", err)
 	}
+	heard := make(chan struct{}) // closed when the record was read to its end
+	mails := newRecollection(time.Now(), heard)
 	shown := &firstFault{}
 	var covered atomic.Pointer[incident.Pos]
 	covered.Store(&incident.Pos{})
@@ -129,6 +131,7 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger, h hooks) (err erro
 		}
 		covered.Store(&es[len(es)-1].Pos)
 		acts.follow(es)
+		mails.follow(es)
 		desk.Follow(es)
 		if h.follow != nil {
 			h.follow(es)
@@ -149,6 +152,7 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger, h hooks) (err erro
 		if boxes[m.Name], err = email.New(m, in, store, log); err != nil {
 			return fmt.Errorf("open mailbox %s: %w", m.Name, err)
 		}
+		boxes[m.Name].Recall(mails.recall(m.Name))
 	}
 	marks := newMarks(store, log)
 
@@ -187,7 +191,6 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger, h hooks) (err erro
 	// What each role runs.
 	holder := holderName()
 	parts := []func(context.Context) error{host.Run, private.serve, looks.Run}
-	heard := make(chan struct{}) // closed when the record was read to its end
 	switch {
 	case cfg.Roles.Has(RoleProcess):
 		lease := store.Lease(leaseProcessor, holder)

@@ -36,7 +36,8 @@ type Box struct {
 	positions ingest.Positions
 	log       *slog.Logger
 
-	dial func(context.Context, Config) (mailbox, error)
+	dial  func(context.Context, Config) (mailbox, error)
+	known func(context.Context) (Known, error) // see Recall; nil: nothing is known
 
 	// tries counts, by UID, how often a mail could not be fetched. Owned by Run.
 	tries map[uint32]int
@@ -178,12 +179,13 @@ func (b *Box) session(ctx context.Context) (read bool, err error) {
 // position returns where to read on.
 func (b *Box) position(ctx context.Context, s state, now time.Time) (position, error) {
 	p, err := loadPosition(ctx, b.positions, b.cfg.Name)
-	if err != nil {
+	damaged, _ := errors.AsType[*PositionError](err)
+	if err != nil && damaged == nil {
 		return position{}, err
 	}
 	if p == nil {
 		// Saved before anything is read: a crash must not move the beginning.
-		next, err := first(b.cfg, s, now)
+		next, err := b.lost(ctx, s, now, damaged)
 		if err != nil {
 			return position{}, err
 		}

@@ -38,6 +38,8 @@ func beginning() time.Time { return time.Unix(0, 0).UTC().AddDate(0, 0, 2) }
 // positionKey is where the position of a source stands in KV.
 func positionKey(name incident.SourceName) string { return "imap." + string(name) }
 
+// loadPosition returns nil where nothing is saved, and a [PositionError] for what
+// can be no position.
 func loadPosition(ctx context.Context, from ingest.Positions, name incident.SourceName) (*position, error) {
 	b, err := from.Load(ctx, positionKey(name))
 	if err != nil {
@@ -48,7 +50,10 @@ func loadPosition(ctx context.Context, from ingest.Positions, name incident.Sour
 	}
 	p := &position{}
 	if err := json.Unmarshal(b, p); err != nil {
-		return nil, fmt.Errorf("load position of %s: %w", name, err)
+		return nil, &PositionError{name, err}
+	}
+	if p.UIDValidity == 0 || p.LastInternalDate.IsZero() {
+		return nil, &PositionError{name, errNoPosition}
 	}
 	return p, nil
 }
@@ -83,9 +88,10 @@ func first(c Config, s state, now time.Time) (position, error) {
 }
 
 // opened returns p as it stands when the mailbox is opened again: the same, or
-// back by date where the numbers have changed.
+// back by date where the numbers have changed. A position past the end is of
+// other numbers, too: mails to come would get those that count as read.
 func (p position) opened(s state) (next position, changed bool) {
-	if p.UIDValidity == s.uidValidity {
+	if p.UIDValidity == s.uidValidity && (s.uidNext == 0 || p.LastUID < s.uidNext) {
 		return p, false
 	}
 	p.UIDValidity, p.LastUID = s.uidValidity, 0
