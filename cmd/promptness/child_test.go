@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -48,6 +49,7 @@ type child struct {
 	dir    string
 	hooks  string // base URL of the webhooks
 	admin  string
+	wrap   []string // command before it, and its arguments; may be empty
 	stderr output
 }
 
@@ -82,6 +84,11 @@ func startChild(t testing.TB, dir, hooks, admin string) *child {
 func (c *child) run(args ...string) {
 	c.t.Helper()
 	c.cmd = command(context.Background(), c.dir, args...)
+	if len(c.wrap) > 0 {
+		env := c.cmd.Env
+		c.cmd = exec.CommandContext(context.Background(), c.wrap[0], slices.Concat(c.wrap[1:], []string{os.Args[0]})...)
+		c.cmd.Dir, c.cmd.Env = c.dir, env
+	}
 	c.cmd.Stderr = &c.stderr
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := c.cmd.Start(); err != nil {

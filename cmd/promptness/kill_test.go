@@ -110,6 +110,12 @@ func (a *ackedIDs) add(id string) {
 	a.ids[id]++
 }
 
+func (a *ackedIDs) count() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return len(a.ids)
+}
+
 func (a *ackedIDs) again() int {
 	n := 0
 	for _, k := range a.ids {
