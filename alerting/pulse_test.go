@@ -51,6 +51,19 @@ func (l *listener) Announce(ctx context.Context, name, severity, instance string
 	return fail
 }
 
+// all returns what was heard, in order.
+func (l *listener) all() []announced {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.heard)
+}
+
+// last returns what was heard last.
+func (l *listener) last() announced {
+	all := l.all()
+	return all[len(all)-1]
+}
+
 // count returns how often name was heard from one moment to another.
 func (l *listener) count(name string, from, to time.Duration) int {
 	l.mu.Lock()
@@ -118,7 +131,7 @@ func TestWatchdogIsToldEachMinuteWhileTheProgramIsWell(t *testing.T) {
 		if n := l.count(alerting.WatchdogName, time.Hour+5*time.Second, 2*time.Hour); n > 0 {
 			t.Errorf("told %d times while it is not well", n)
 		}
-		last := l.heard[len(l.heard)-1]
+		last := l.last()
 		if hold := last.until - last.at; hold != 5*time.Minute {
 			t.Errorf("it fires for %s after it was told last, want 5m", hold)
 		}
@@ -140,7 +153,7 @@ func TestAFaultOfTheRecordIsToldAtOnceAndInsteadOfWatchdog(t *testing.T) {
 		if n := l.count(alerting.RecordFaultName, at, at+6*time.Second); n != 1 {
 			t.Fatalf("told %d times within six seconds, want once", n)
 		}
-		got := l.heard[len(l.heard)-1]
+		got := l.last()
 		if got.text != "what, where, repair" || got.since != at-time.Second || got.until-got.at != 24*time.Hour {
 			t.Errorf("told %+v", got)
 		}
@@ -156,7 +169,7 @@ func TestAFaultOfTheRecordIsToldAtOnceAndInsteadOfWatchdog(t *testing.T) {
 		end := time.Since(l.begin)
 		bubble.Advance(time.Hour)
 		var ended []announced
-		for _, a := range l.heard {
+		for _, a := range l.all() {
 			if a.name == alerting.RecordFaultName && a.at > end {
 				ended = append(ended, a)
 			}
