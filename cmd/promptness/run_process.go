@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/ministryofjustice/incident-promptness/incident"
+	"github.com/ministryofjustice/incident-promptness/ingest"
 	"github.com/ministryofjustice/incident-promptness/pipeline"
 	"github.com/ministryofjustice/incident-promptness/pipeline/ledger"
 	"github.com/ministryofjustice/incident-promptness/pipeline/stream"
@@ -76,7 +77,13 @@ func (p *processing) turn(ctx context.Context) error {
 			stop()
 			<-stopped
 			if err := p.rec.lead(ctx, p.proc.Replay); err != nil {
-				return err
+				if pipeline.Damaged(err) || ingest.IsPermanent(err) {
+					return err
+				}
+				// A store that does not answer now, with a lease taken while it
+				// still did: no reason to end the program.
+				p.log.ErrorContext(ctx, "take over the record", "err", err)
+				return errStoodDown
 			}
 			p.log.InfoContext(ctx, "working as the processor")
 			vouching, end := context.WithCancel(ctx)

@@ -29,6 +29,8 @@ type process struct {
 	down    bool          // it is not to run
 	stopped bool          // by SIGSTOP
 	exits   []exit        // that nobody asked for
+	began   int           // length of the log when this life began
+	refused int           // starts that found no store that answers, and said so
 }
 
 // An exit is an end that the process chose itself.
@@ -64,6 +66,7 @@ func (p *process) run() {
 		return
 	}
 	defer out.Close()
+	p.began = len(p.log())
 	cmd := exec.Command(p.program, p.args...) //nolint:noctx // kill ends it
 	cmd.Dir = p.dir
 	cmd.Stdout, cmd.Stderr = out, out
@@ -97,8 +100,12 @@ func (p *process) watch(cmd *exec.Cmd, ended chan struct{}) {
 		p.mu.Unlock()
 		return
 	}
-	lines := strings.Split(strings.TrimSpace(p.log()), "\n")
-	p.exits = append(p.exits, exit{time.Now(), cmd.ProcessState.String() + ": " + strings.Join(lines[max(0, len(lines)-3):], " | ")})
+	if life := p.log()[p.began:]; unreachable(life) {
+		p.refused++
+	} else {
+		lines := strings.Split(strings.TrimSpace(life), "\n")
+		p.exits = append(p.exits, exit{time.Now(), cmd.ProcessState.String() + ": " + strings.Join(lines[max(0, len(lines)-3):], " | ")})
+	}
 	p.mu.Unlock()
 	<-time.After(time.Second)
 	p.mu.Lock()
@@ -106,6 +113,20 @@ func (p *process) watch(cmd *exec.Cmd, ended chan struct{}) {
 	if !p.down {
 		p.run()
 	}
+}
+
+// unreachable reports whether a life ended before it ran, by a store that gave no
+// answer: whoever starts a program in an outage is told so, and tries again.
+func unreachable(life string) bool {
+	if strings.Contains(life, "msg=running") {
+		return false
+	}
+	for _, sign := range []string{"nats_unreachable", "nats_jetstream", "context deadline exceeded", "no responders", "no servers available"} {
+		if strings.Contains(life, "error: ") && strings.Contains(life, sign) {
+			return true
+		}
+	}
+	return false
 }
 
 // kill kills the process, and it stays away until start.

@@ -158,6 +158,9 @@ func (w *world) verdict(t *testing.T, s *sender, all []signal, start, now time.T
 	w.refusals(t, n)
 	w.verify(t)
 	for _, p := range w.all {
+		if p.refused > 0 {
+			t.Logf("%s started %d times while no store answered, said so and ended", p.name, p.refused)
+		}
 		for _, e := range p.exits {
 			t.Errorf("%s ended by itself at %s: %s", p.name, e.at.UTC().Format(time.RFC3339), e.said)
 		}
