@@ -28,6 +28,8 @@ import (
 const childArgs = "PROMPTNESS_TEST_ARGS"
 
 func TestMain(m *testing.M) {
+	// A temporary directory may be in memory or a container's own layer.
+	os.Setenv("PROMPTNESS_EPHEMERAL", "true")
 	natstest.Child()
 	if point, ok := os.LookupEnv(killEnv); ok {
 		serveUntilKilled(point)

@@ -144,7 +144,7 @@ type serveCmd struct {
 	Log       string   `help:"Form of the log on stderr: text or json." enum:"text,json" default:"text"`
 	Role      Roles    `help:"What this process does, joined by commas: ingest, process, alert. Default: all. Needs an external store." placeholder:"ROLES"`
 	NATS      []string `help:"Addresses of an external NATS, joined by commas, instead of store.nats.urls." name:"nats" placeholder:"URL"`
-	Ephemeral bool     `help:"Accept a store that a restart of the machine may lose: tmpfs, overlay, a network file system."`
+	Ephemeral bool     `help:"Accept a store that a restart of the machine may lose: tmpfs, overlay, a network file system." env:"PROMPTNESS_EPHEMERAL"`
 	Quick     bool     `help:"Verify the chain of the record only from the last checkpoint on."`
 }
 

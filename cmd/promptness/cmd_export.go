@@ -69,6 +69,7 @@ func (s *session) direct(ctx context.Context, cfg Config, work func(*stream.Stor
 		return ask()
 	}
 	log := slog.New(slog.DiscardHandler)
+	cfg.Store.Ephemeral = true // wherever it is, it can be copied
 	host, err := stream.Begin(ctx, cfg.Store, log)
 	if _, busy := errors.AsType[*stream.InUseError](err); busy {
 		return ask()

@@ -67,6 +67,7 @@ func serveUntilKilled(name string) {
 		os.Exit(2)
 	}
 	point := killPoints()[i]
+	cfg.Store.Ephemeral = true
 	err = serve(context.Background(), cfg, log, hooks{write: func(subject string, body []byte, stored bool) {
 		if stored != point.stored || !strings.HasPrefix(subject, point.subject) || !strings.Contains(string(body), point.body) {
 			return

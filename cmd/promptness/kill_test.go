@@ -162,6 +162,7 @@ func sendLoad(ctx context.Context, hooks, token string, round, sender int, acked
 func inDir(cfg Config, dir string) Config {
 	cfg.DataDir = filepath.Join(dir, cfg.DataDir)
 	cfg.Store.Dir = filepath.Join(dir, cfg.Store.Dir)
+	cfg.Store.Ephemeral = true
 	cfg.PepperFile = filepath.Join(dir, cfg.PepperFile)
 	return cfg
 }

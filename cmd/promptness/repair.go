@@ -41,6 +41,7 @@ func (r *repairer) step(name string) error {
 func (r *repairer) open(ctx context.Context) error {
 	var undo unwind
 	r.shut = undo.all
+	r.cfg.Store.Ephemeral = true // serve, not repair, says where a store may be
 	host, err := stream.Begin(ctx, r.cfg.Store, r.log)
 	if err != nil {
 		return err

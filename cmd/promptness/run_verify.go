@@ -14,6 +14,7 @@ import (
 // running on it, or in its external NATS, and returns what was found; quick
 // begins at the checkpoint. The error names the first bad record.
 func verifyStore(ctx context.Context, cfg Config, log *slog.Logger, quick bool, progress func(done, total uint64)) (r ledger.Report, err error) {
+	cfg.Store.Ephemeral = true // nobody is promised anything here
 	host, err := stream.Begin(ctx, cfg.Store, log)
 	if err != nil {
 		return r, err

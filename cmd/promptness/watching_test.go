@@ -44,7 +44,7 @@ type watched struct {
 // watchConfig is a configuration that fits a test.
 func watchConfig(dir string) stream.Config {
 	cfg := stream.Default()
-	cfg.Dir, cfg.MinFree, cfg.Timeout = dir, 0, 5*time.Second
+	cfg.Dir, cfg.MinFree, cfg.Timeout, cfg.Ephemeral = dir, 0, 5*time.Second, true
 	cfg.MaxBytes = stream.Limits{
 		Signals: 64 * stream.MiB, Ledger: 64 * stream.MiB, Deliveries: 8 * stream.MiB,
 		Positions: 8 * stream.MiB, Evidence: 64 * stream.MiB,
