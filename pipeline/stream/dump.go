@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -207,17 +206,13 @@ func rawOf(got pulled) (Raw, error) {
 // dumpObjects yields the objects of EVIDENCE in the order of their names, in
 // pieces. One that is erased meanwhile is left out.
 func (s *Store) dumpObjects(ctx context.Context, yield func(Raw) error) (last uint64, err error) {
-	infos, err := s.evidence.List(ctx)
-	if errors.Is(err, jetstream.ErrNoObjectsFound) {
-		return 0, nil
-	}
+	names, err := s.objects.names(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("read %s: %w", s.names.evidence, err)
 	}
-	slices.SortFunc(infos, func(a, b *jetstream.ObjectInfo) int { return strings.Compare(a.Name, b.Name) })
-	for _, info := range infos {
-		if last, err = s.dumpObject(ctx, info.Name, last, yield); err != nil {
-			return 0, fmt.Errorf("read %s: object %s: %w", s.names.evidence, info.Name, err)
+	for _, name := range names {
+		if last, err = s.dumpObject(ctx, name, last, yield); err != nil {
+			return 0, fmt.Errorf("read %s: object %s: %w", s.names.evidence, name, err)
 		}
 	}
 	return last, nil

@@ -9,6 +9,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -115,6 +118,29 @@ func (o objects) get(ctx context.Context, name string, length int64) ([]byte, er
 		raw, seq = append(raw, m.Data...), m.Sequence
 	}
 	return raw, nil
+}
+
+// names returns the names of all objects, also of those that were deleted, in
+// their order. Not the client's List: its consumer pushes, and what an account
+// pushes reaches no user of another.
+func (o objects) names(ctx context.Context) ([]string, error) {
+	prefix := "$O." + o.bucket + ".M."
+	seen := map[string]bool{}
+	for seq := uint64(0); ; {
+		m, err := o.chunk(ctx, seq+1, prefix+">")
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			return slices.Sorted(maps.Keys(seen)), nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		seq = m.Sequence
+		name, err := base64.URLEncoding.DecodeString(strings.TrimPrefix(m.Subject, prefix))
+		if err != nil {
+			return nil, fmt.Errorf("message %d is of no object: %w", seq, err)
+		}
+		seen[string(name)] = true
+	}
 }
 
 // chunk returns the first message of subject at or after seq, from the leader.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
@@ -292,7 +293,8 @@ func (s *Store) info(ctx context.Context, st jetstream.Stream, opts ...jetstream
 func (s *Store) Gone(seq uint64) bool { return s.erased(seq) || s.lost(seq, -1) }
 
 // Account returns the name of the account that the streams belong to, which is
-// the name of their directory on each server; "" where the server does not say.
+// the name of their directory on each server; "" where the server does not say,
+// and where they belong to others than the one that our user is of.
 func (s *Store) Account(ctx context.Context) string {
 	ctx, cancel := s.request(ctx)
 	defer cancel()
@@ -306,6 +308,13 @@ func (s *Store) Account(ctx context.Context) string {
 		} `json:"data"`
 	}
 	if err := json.Unmarshal(m.Data, &answer); err != nil {
+		return ""
+	}
+	// Nobody hears this in an account that keeps no streams and only reaches those
+	// of others; elsewhere it is answered, or forbidden, which is no answer.
+	soon, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	if _, err := s.nc.RequestWithContext(soon, "$JS.API.STREAM.NAMES", nil); errors.Is(err, nats.ErrNoResponders) {
 		return ""
 	}
 	return answer.Data.Account
