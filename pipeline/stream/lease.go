@@ -242,63 +242,44 @@ func (l *Lease) put(ctx context.Context, h held, t leaseText) (held, bool) {
 func (l *Lease) during(ctx context.Context, h held, work func(context.Context) error) (lost bool, err error) {
 	wctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
+	// By itself, whatever a request in hand is waiting for.
+	safe := time.AfterFunc(time.Until(h.sent.Add(leaseSafe)), func() { end(ErrLeaseLost) })
+	defer safe.Stop()
 	done := make(chan error, 1)
 	go func() { done <- work(wctx) }()
 	tick := time.NewTimer(leaseRenew)
 	defer tick.Stop()
 	for {
-		// The end of what is safe, whatever a request in hand is waiting for.
-		safe := time.NewTimer(time.Until(h.sent.Add(leaseSafe)))
-		renewed := make(chan held, 1)
 		select {
-		case err := <-done:
-			safe.Stop()
-			l.release(ctx, h)
-			return false, err
-		case <-ctx.Done():
-			safe.Stop()
-			err := <-done
-			l.release(ctx, h)
-			return false, err
-		case <-safe.C:
-			end(ErrLeaseLost)
-			return true, <-done
+		case err = <-done:
+			return l.ended(ctx, wctx, h), err
+		case <-wctx.Done():
+			err = <-done
+			return l.ended(ctx, wctx, h), err
 		case <-tick.C:
 		}
-		if time.Since(h.sent) >= leaseSafe { // it slept
-			safe.Stop()
-			end(ErrLeaseLost)
-			return true, <-done
-		}
-		rctx, cancel := context.WithCancel(ctx)
-		go func() {
-			next, ok := l.write(rctx, h)
-			if !ok {
-				next = held{}
-			}
-			renewed <- next
-		}()
-		select {
-		case next := <-renewed:
-			cancel()
-			safe.Stop()
-			if next.revision == 0 {
-				if l.taken(ctx) {
-					end(ErrLeaseLost)
-					return true, <-done
-				}
-				tick.Reset(leaseLook) // it was only not reached
-				continue
-			}
+		next, ok := l.write(wctx, h)
+		switch {
+		case ok:
 			h = next
+			safe.Reset(time.Until(h.sent.Add(leaseSafe)))
 			tick.Reset(leaseRenew)
-		case <-safe.C:
-			cancel()
-			<-renewed
+		case wctx.Err() == nil && l.taken(wctx):
 			end(ErrLeaseLost)
-			return true, <-done
+		default:
+			tick.Reset(leaseLook) // it was only not reached
 		}
 	}
+}
+
+// ended gives the lease back after work, unless it was lost meanwhile, and
+// reports whether it was.
+func (l *Lease) ended(ctx, wctx context.Context, h held) (lost bool) {
+	if wctx.Err() != nil && ctx.Err() == nil {
+		return true
+	}
+	l.release(ctx, h)
+	return false
 }
 
 // taken reports whether the lease is seen to be another's.
