@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -33,6 +34,36 @@ func (e *StalePositionError) Fenced() bool { return true }
 type revisions struct {
 	mu sync.Mutex
 	at map[string]uint64
+	// tried are values whose saving upon at was not answered: at most one of
+	// them can stand.
+	tried map[string][][]byte
+}
+
+// maxTried bounds the values that are remembered for one key.
+const maxTried = 64
+
+// try remembers that value may stand under key, now or soon.
+func (r *revisions) try(key string, value []byte) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.tried == nil {
+		r.tried = map[string][][]byte{}
+	}
+	all := r.tried[key]
+	if slices.ContainsFunc(all, func(b []byte) bool { return bytes.Equal(b, value) }) {
+		return
+	}
+	if len(all) == maxTried {
+		all = slices.Delete(all, 0, 1)
+	}
+	r.tried[key] = append(all, bytes.Clone(value))
+}
+
+// ours reports whether value is one of those tried.
+func (r *revisions) ours(key string, value []byte) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.ContainsFunc(r.tried[key], func(b []byte) bool { return bytes.Equal(b, value) })
 }
 
 func (r *revisions) get(key string) (uint64, bool) {
@@ -47,6 +78,9 @@ func (r *revisions) set(key string, rev uint64) {
 	defer r.mu.Unlock()
 	if r.at == nil {
 		r.at = map[string]uint64{}
+	}
+	if r.at[key] != rev {
+		delete(r.tried, key) // nothing is stored upon the old one any more
 	}
 	r.at[key] = rev
 }
@@ -91,21 +125,24 @@ func (s *Store) Save(ctx context.Context, key string, value []byte) error {
 			return fmt.Errorf("save position %q: %w", key, err)
 		}
 	}
-	err := s.save(ctx, key, value)
-	if err == nil {
-		return nil
-	}
-	// The answer may have been lost, now or at an earlier call.
-	stands, rev, again := s.position(ctx, key)
-	switch known, _ := s.revisions.get(key); {
-	case again != nil:
-		return fmt.Errorf("save position %q: %w", key, err)
-	case bytes.Equal(stands, value):
-		s.revisions.set(key, rev)
-		return nil
-	case rev != known:
-		return &StalePositionError{Key: key}
-	default:
+	for {
+		err := s.save(ctx, key, value)
+		if err == nil {
+			return nil
+		}
+		// The answer may have been lost, now or at an earlier call.
+		stands, rev, again := s.position(ctx, key)
+		switch known, _ := s.revisions.get(key); {
+		case again == nil && bytes.Equal(stands, value):
+			s.revisions.set(key, rev)
+			return nil
+		case again == nil && rev != known && s.revisions.ours(key, stands):
+			s.revisions.set(key, rev)
+			continue // upon our own
+		case again == nil && rev != known:
+			return &StalePositionError{Key: key}
+		}
+		s.revisions.try(key, value)
 		return fmt.Errorf("save position %q: %w", key, err)
 	}
 }

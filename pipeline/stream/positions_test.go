@@ -5,10 +5,12 @@ import (
 	"errors"
 	"log/slog"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/ministryofjustice/incident-promptness/internal/eventually"
 	"github.com/ministryofjustice/incident-promptness/pipeline/stream"
 )
 
@@ -18,6 +20,15 @@ type losing struct {
 	fail   int
 	stored bool
 	hits   int
+	blind  int // how many reads fail
+}
+
+func (l *losing) Get(ctx context.Context, key string) (jetstream.KeyValueEntry, error) {
+	if l.hits > 0 && l.blind > 0 {
+		l.blind--
+		return nil, context.DeadlineExceeded
+	}
+	return l.KeyValue.Get(ctx, key)
 }
 
 func (l *losing) strike(write func() (uint64, error)) (uint64, error) {
@@ -80,8 +91,46 @@ func TestAPositionWhoseSaveFailedIsThereOrNotAndCanBeSavedAgain(t *testing.T) {
 			if got, err := other.Load(t.Context(), "imap.mailbox"); err != nil || string(got) != tt.stands {
 				t.Errorf("after a restart the position is %q, %v, want %q", got, err, tt.stands)
 			}
+			eventually.Eventually(t, 10*time.Second, "the position is saved again", func() bool {
+				err := st.Save(t.Context(), "imap.mailbox", []byte("three"))
+				if _, stale := errors.AsType[*stream.StalePositionError](err); stale {
+					t.Fatalf("Save again = %v: nobody else saved", err)
+				}
+				return err == nil
+			})
+		})
+	}
+}
+
+func TestAPositionSavedWithoutAnAnswerIsKnownAgainAsOurOwn(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		nth    int
+		stored bool
+	}{
+		{"the first is there", 1, true},
+		{"the first is not there", 1, false},
+		{"a later one is there", 2, true},
+		{"a later one is not there", 2, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			st, _ := open(t, small(t.TempDir()), stream.Hooks{})
+			l := &losing{fail: tt.nth, stored: tt.stored, blind: 1}
+			st.PositionsThrough(func(kv jetstream.KeyValue) jetstream.KeyValue { l.KeyValue = kv; return l })
+			for i, v := range []string{"one", "two"}[:tt.nth] {
+				if err := st.Save(t.Context(), "imap.mailbox", []byte(v)); (err != nil) != (i+1 == tt.nth) {
+					t.Fatalf("Save of %q = %v", v, err)
+				}
+			}
+			if l.hits != 1 || l.blind != 0 {
+				t.Fatalf("%d saves and %d reads were not answered, want one of each", l.hits, 1-l.blind)
+			}
+			// What stands now was saved by nobody else.
 			if err := st.Save(t.Context(), "imap.mailbox", []byte("three")); err != nil {
-				t.Errorf("Save again = %v", err)
+				t.Errorf("Save of the next = %v, want it saved", err)
+			}
+			if got, err := st.Load(t.Context(), "imap.mailbox"); err != nil || string(got) != "three" {
+				t.Errorf("the position is %q, %v, want %q", got, err, "three")
 			}
 		})
 	}
