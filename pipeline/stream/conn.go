@@ -82,6 +82,7 @@ const (
 	codeStoreFailed   jetstream.ErrorCode = 10077 // a limit of the stream, with the cause as text
 	codeWrongLastBusy jetstream.ErrorCode = 10164 // the fence may not fit: others are in flight
 	codeTooManyWaits  jetstream.ErrorCode = 10167 // the stream's queue is full
+	codeIDInFlight    jetstream.ErrorCode = 10158 // an earlier try with this id is on its way
 )
 
 // codeOf returns the server's code in err, or 0.
@@ -97,6 +98,8 @@ func outcomeOf(err error) outcome {
 	switch code := codeOf(err); {
 	case code == codeTooManyWaits:
 		return outcomeNotSent
+	case code == codeIDInFlight:
+		return outcomeUnknown
 	case code != 0:
 		return outcomeRefused
 	case errors.Is(err, nats.ErrNoResponders),

@@ -37,6 +37,9 @@ func (s *Store) appendDelivery(ctx context.Context, body []byte, pub publisher) 
 		}
 		switch outcomeOf(err) {
 		case outcomeRefused:
+			if unknown { // an earlier try may be stored, or be on its way
+				return 0, &UnavailableError{Stream: s.names.deliveries, Unknown: true, Err: err}
+			}
 			return 0, refusal(s.names.deliveries, err)
 		case outcomeUnknown:
 			unknown = true

@@ -43,7 +43,8 @@ func (s *Store) Ledger() *Log {
 //
 // ErrFenced: something else stands there, and nothing of body is stored.
 // ErrFull and [WriteError]: nothing of body is stored. [FaultError]: the log has
-// lost messages. [UnknownOutcomeError]: ctx ended before it was known. After any
+// lost messages; in a cluster this is said after half a minute in which nothing
+// else explains it. [UnknownOutcomeError]: ctx ended before it was known. After any
 // of them the caller rebuilds from the log; there is no time-out but that of ctx.
 func (l *Log) Append(ctx context.Context, body []byte, fence uint64) error {
 	if len(body) == 0 || len(body) > MaxFrameBytes {
@@ -58,7 +59,8 @@ func (l *Log) Append(ctx context.Context, body []byte, fence uint64) error {
 		Data:    body,
 		Header:  nats.Header{jetstream.ExpectedLastSeqHeader: {strconv.FormatUint(fence, 10)}},
 	}
-	unknown := false // an earlier try may be stored, or land later
+	unknown := false  // an earlier try may be stored, or land later
+	var refused doubt // the fence is refused, and nothing is seen to stand there
 	for try := 1; ; try++ {
 		seq, err := l.pub.publish(ctx, m)
 		if err == nil {
@@ -72,10 +74,13 @@ func (l *Log) Append(ctx context.Context, body []byte, fence uint64) error {
 			if code := codeOf(err); code == codeWrongLast || code == codeWrongLastBusy {
 				done, cmp := l.compare(ctx, body, fence, err)
 				_, absent := errors.AsType[*FaultError](cmp)
-				if done && !(absent && code == codeWrongLastBusy) { // busy: not there yet
+				if done && !absent {
 					return cmp
 				}
-				break
+				if done && code == codeWrongLast && refused.lasts(l.patience()) {
+					return cmp
+				}
+				break // not there yet
 			}
 			if !unknown {
 				return refusal(name, err)
@@ -90,8 +95,9 @@ func (l *Log) Append(ctx context.Context, body []byte, fence uint64) error {
 				return cmp
 			}
 		case outcomeUnknown:
-			unknown = true
+			unknown, refused = true, doubt{}
 		case outcomeNotSent:
+			refused = doubt{}
 		}
 		if !wait(ctx, pause(try)) {
 			if !unknown && outcomeOf(err) == outcomeNotSent {
@@ -100,6 +106,33 @@ func (l *Log) Append(ctx context.Context, body []byte, fence uint64) error {
 			return &UnknownOutcomeError{Fence: fence, Err: err}
 		}
 	}
+}
+
+// leaderPatience is how long a leader of a cluster may refuse the fence while
+// nothing stands there. It counts what it has taken and cannot store yet, our own
+// earlier try too; and one that was cut off knows nothing newer, until it sees,
+// within twice ten seconds, that nobody follows it.
+const leaderPatience = 30 * time.Second
+
+// patience is how long the fence may be refused while nothing stands there,
+// before that is a loss. One server alone takes and stores at once.
+func (l *Log) patience() time.Duration {
+	if l.store.cfg.Replicas == 1 {
+		return 0
+	}
+	return leaderPatience
+}
+
+// A doubt is something that looks wrong and may be over soon.
+type doubt struct{ since time.Time }
+
+// lasts notes that it looks wrong now, and reports whether it has for so long.
+func (d *doubt) lasts(most time.Duration) bool {
+	now := time.Now()
+	if d.since.IsZero() {
+		d.since = now
+	}
+	return now.Sub(d.since) >= most
 }
 
 // compare looks at what stands after the fence once the server has refused it:
