@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"strings"
 	"sync"
 	"time"
@@ -36,6 +37,7 @@ type Cluster struct {
 	opts []nats.Option
 	nc   *nats.Conn // our own, for looking
 	js   jetstream.JetStream
+	http *http.Client // of the servers' monitoring
 
 	mu     sync.Mutex
 	conns  []*nats.Conn
@@ -60,7 +62,7 @@ func Join(ctx context.Context, cfg Config, log *slog.Logger) (*Cluster, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reach nats: %w", err)
 	}
-	c := &Cluster{cfg: cfg, log: log, opts: opts}
+	c := &Cluster{cfg: cfg, log: log, opts: opts, http: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}}
 	if c.nc, err = c.Connect("promptness watch"); err != nil {
 		return nil, err
 	}
@@ -140,6 +142,9 @@ func (c *Cluster) check(ctx context.Context) error {
 		return &ClusterError{Refusal: RefusedAPILevel, Server: c.nc.ConnectedServerName(),
 			Err: fmt.Errorf("jetstream has API level %d, needed is %d", info.API.Level, testedAPI)}
 	}
+	if err := c.checkServers(ctx); err != nil {
+		return err
+	}
 	c.note(info, nil)
 	return nil
 }
@@ -205,13 +210,23 @@ func (c *Cluster) Room() error {
 	return c.seen.room
 }
 
-// Run looks at the cluster every two seconds until ctx ends. It mends nothing:
-// connections come back by themselves, and servers are the operator's.
+// Run looks at the cluster every two seconds, and each minute at its monitoring,
+// until ctx ends. It mends nothing: connections come back by themselves, and
+// servers are the operator's.
 func (c *Cluster) Run(ctx context.Context) error {
+	var servers error
+	next := time.Now().Add(monitorEvery)
 	for wait(ctx, lookEvery) {
 		info, err := c.account(ctx)
 		if err == nil {
 			err = c.checkVersion()
+		}
+		if time.Now().After(next) {
+			next = time.Now().Add(monitorEvery)
+			servers = c.lookServers(ctx, servers)
+		}
+		if err == nil {
+			err = servers
 		}
 		if ctx.Err() != nil {
 			return nil
