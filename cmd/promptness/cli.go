@@ -27,6 +27,7 @@ type commandLine struct {
 	Help      helpFlag `help:"Show help." short:"h"`
 
 	Serve       serveCmd       `cmd:"" help:"Run: take signals, run clocks, tell people."`
+	Init        initCmd        `cmd:"" help:"Make an external cluster ready: create the streams that are missing, and remember the pepper. For an operator."`
 	Demo        demoCmd        `cmd:"" help:"Show a day of incidents being measured, in a temporary directory."`
 	Check       checkCmd       `cmd:"" help:"Check a configuration, up to the first network call, and print what it will put in force."`
 	Record      recordCmd      `cmd:"" help:"Record what people know or decide about an incident."`

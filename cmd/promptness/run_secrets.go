@@ -14,6 +14,7 @@ import (
 	"github.com/ministryofjustice/incident-promptness/ingest"
 	"github.com/ministryofjustice/incident-promptness/internal/conf"
 	"github.com/ministryofjustice/incident-promptness/internal/say"
+	"github.com/ministryofjustice/incident-promptness/pipeline/stream"
 )
 
 // secretBytes is the length of what is made at first start.
@@ -85,18 +86,38 @@ func syncDir(dir string) error {
 // pepperKey is where the store remembers by which pepper its record was made.
 const pepperKey = "pepper"
 
-// loadPepper reads the pepper of the store, making one for a new store. A store
-// that knows another pepper is refused: nothing would join any more.
-func loadPepper(ctx context.Context, path string, positions ingest.Positions) (incident.Pepper, error) {
-	known, err := positions.Load(ctx, pepperKey)
+// loadPepper reads the pepper of the store, making one for a new store of this
+// process. A store that knows another pepper is refused: nothing would join any
+// more. In a cluster the pepper is made and remembered by promptness init: two
+// processes would make two, and a service may have no right to say which counts.
+func loadPepper(ctx context.Context, path string, store *stream.Store) (incident.Pepper, error) {
+	known, err := store.Load(ctx, pepperKey)
 	if err != nil {
 		return incident.Pepper{}, fmt.Errorf("read pepper: %w", err)
+	}
+	if known == nil && store.Shared() {
+		_, err := os.Stat(path)
+		var p incident.Pepper
+		if err == nil {
+			// Who may write it need not run init for that.
+			if p, err = rememberPepper(ctx, path, store, nil); err == nil {
+				return p, nil
+			}
+		}
+		return p, say.WithHint(fmt.Errorf("read pepper: the cluster knows of none for this record: %w", err),
+			"run promptness init with the operator's credentials and the pepper file that every process gets, once")
 	}
 	if known == nil {
 		if _, err := makeSecret(path); err != nil {
 			return incident.Pepper{}, err
 		}
 	}
+	return rememberPepper(ctx, path, store, known)
+}
+
+// rememberPepper reads the pepper file and holds it against what the store knows,
+// or has the store remember it where it knows none.
+func rememberPepper(ctx context.Context, path string, store ingest.Positions, known []byte) (incident.Pepper, error) {
 	secret, err := conf.ReadSecret(path)
 	if err != nil {
 		return incident.Pepper{}, say.WithHint(fmt.Errorf("read pepper: %w", err),
@@ -108,7 +129,7 @@ func loadPepper(ctx context.Context, path string, positions ingest.Positions) (i
 	}
 	switch check := pepper.Check().String(); {
 	case known == nil:
-		if err := positions.Save(ctx, pepperKey, []byte(check)); err != nil {
+		if err := store.Save(ctx, pepperKey, []byte(check)); err != nil {
 			return incident.Pepper{}, fmt.Errorf("remember pepper: %w", err)
 		}
 	case string(known) != check:

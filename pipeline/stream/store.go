@@ -107,3 +107,6 @@ func (s *Store) Close() error {
 func (s *Store) request(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, s.cfg.Timeout)
 }
+
+// Shared reports whether other processes can use these streams too.
+func (s *Store) Shared() bool { return s.cfg.NATS.External() }
