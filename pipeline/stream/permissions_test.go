@@ -35,18 +35,7 @@ type shipped struct {
 func shippedUsers(t *testing.T) *shipped {
 	t.Helper()
 	s := &shipped{dir: t.TempDir()}
-	for _, name := range []string{"users.conf", "secrets.sh"} {
-		b, err := os.ReadFile(filepath.Join("../../deploy/nats", name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(s.dir, name), b, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if out, err := exec.CommandContext(t.Context(), "bash", filepath.Join(s.dir, "secrets.sh")).CombinedOutput(); err != nil {
-		t.Fatalf("secrets.sh: %v\n%s", err, out)
-	}
+	s.make(t)
 	// A server takes every path of an include from its own directory.
 	up := strings.Repeat("../", 32)
 	s.cluster = natstest.Start(t, natstest.Options{Conf: fmt.Sprintf("include %q", up+filepath.Join(s.dir, "users.conf"))})
@@ -66,6 +55,23 @@ func shippedUsers(t *testing.T) *shipped {
 		}
 	}
 	return s
+}
+
+// make copies deploy/nats and makes the keys that are missing.
+func (s *shipped) make(t *testing.T) {
+	t.Helper()
+	for _, name := range []string{"nats.conf", "users.conf", "secrets.sh"} {
+		b, err := os.ReadFile(filepath.Join("../../deploy/nats", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(s.dir, name), b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if out, err := exec.CommandContext(t.Context(), "bash", filepath.Join(s.dir, "secrets.sh")).CombinedOutput(); err != nil {
+		t.Fatalf("secrets.sh: %v\n%s", err, out)
+	}
 }
 
 // config is the configuration of production for one user.
