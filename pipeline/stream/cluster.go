@@ -134,7 +134,7 @@ func (c *Cluster) check(ctx context.Context) error {
 	if err := c.checkVersion(); err != nil {
 		return err
 	}
-	info, err := c.account(ctx)
+	info, err := c.elected(ctx)
 	if err != nil {
 		return err
 	}
@@ -157,6 +157,21 @@ func (c *Cluster) checkVersion() error {
 	}
 	return nil
 }
+
+// elected asks for the account until it is answered: for some seconds after one
+// of the servers was lost, nobody speaks for the cluster.
+func (c *Cluster) elected(ctx context.Context) (*jetstream.AccountInfo, error) {
+	for end := time.Now().Add(electionPatience); ; {
+		info, err := c.account(ctx)
+		if err == nil || time.Now().After(end) || !wait(ctx, pause(4)) {
+			return info, err
+		}
+	}
+}
+
+// electionPatience is longer than the servers take to choose another leader, at
+// most nine seconds.
+const electionPatience = 10 * time.Second
 
 // account asks for the account, with one deadline.
 func (c *Cluster) account(ctx context.Context) (*jetstream.AccountInfo, error) {
