@@ -65,7 +65,7 @@ func (l *Log) MessagesOf(ctx context.Context, replica string, from uint64, yield
 			return err
 		}
 		if got.missing > 0 {
-			return &GapError{Stream: st.Stream, Seq: got.seq - got.missing}
+			return &GapError{Stream: st.Stream, Seq: got.seq - got.missing, Replica: p.place}
 		}
 		if err := yield(got.seq, got.msg.Data); err != nil {
 			return err
@@ -140,7 +140,7 @@ func (s *Store) next(ctx context.Context, p *puller) (pulled, error) {
 				break
 			}
 			if try == gapTries {
-				return pulled{}, &GapError{Stream: p.name, Seq: p.next}
+				return pulled{}, &GapError{Stream: p.name, Seq: p.next, Replica: p.replica}
 			}
 			if !wait(ctx, gapPause) {
 				return pulled{}, ctx.Err()

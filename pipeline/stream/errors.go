@@ -110,9 +110,15 @@ func (e *TooLargeError) Hint() string { return "raise store.max_signal, or short
 type GapError struct {
 	Stream string
 	Seq    uint64
+	// Replica is the server whose copy was read, where it is one of several and
+	// known; the others may have the message.
+	Replica string
 }
 
 func (e *GapError) Error() string {
+	if e.Replica != "" {
+		return fmt.Sprintf("read %s on %s: message %d is missing and was not erased", e.Stream, e.Replica, e.Seq)
+	}
 	return fmt.Sprintf("read %s: message %d is missing and was not erased", e.Stream, e.Seq)
 }
 

@@ -39,6 +39,13 @@ func (l *Log) Reading(f func(next func(context.Context, uint64) ([]byte, error))
 	return &reading
 }
 
+// InCluster returns l as it is where the store has several copies.
+func (l *Log) InCluster() *Log {
+	patient := *l
+	patient.patience = leaderPatience
+	return &patient
+}
+
 // Waiting returns how many signals wait for the committer.
 func (s *Store) Waiting() int {
 	s.put.mu.Lock()

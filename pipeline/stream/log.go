@@ -20,13 +20,21 @@ type Log struct {
 	// at returns the body of message seq; jetstream.ErrMsgNotFound where there
 	// is none.
 	at func(ctx context.Context, seq uint64) ([]byte, error)
+	// patience is how long the fence may be refused while nothing stands there,
+	// before that is a loss. One server alone takes and stores at once: none.
+	patience time.Duration
 }
 
 // Ledger returns the log of the record.
 func (s *Store) Ledger() *Log {
+	var patience time.Duration
+	if s.cfg.Replicas > 1 {
+		patience = leaderPatience
+	}
 	return &Log{
-		store: s,
-		pub:   s.wire(),
+		patience: patience,
+		store:    s,
+		pub:      s.wire(),
 		at: func(ctx context.Context, seq uint64) ([]byte, error) {
 			m, err := s.message(ctx, s.ledger, seq)
 			if err != nil {
@@ -77,7 +85,7 @@ func (l *Log) Append(ctx context.Context, body []byte, fence uint64) error {
 				if done && !absent {
 					return cmp
 				}
-				if done && code == codeWrongLast && refused.lasts(l.patience()) {
+				if done && code == codeWrongLast && refused.lasts(l.patience) {
 					return cmp
 				}
 				break // not there yet
@@ -113,15 +121,6 @@ func (l *Log) Append(ctx context.Context, body []byte, fence uint64) error {
 // earlier try too; and one that was cut off knows nothing newer, until it sees,
 // within twice ten seconds, that nobody follows it.
 const leaderPatience = 30 * time.Second
-
-// patience is how long the fence may be refused while nothing stands there,
-// before that is a loss. One server alone takes and stores at once.
-func (l *Log) patience() time.Duration {
-	if l.store.cfg.Replicas == 1 {
-		return 0
-	}
-	return leaderPatience
-}
 
 // A doubt is something that looks wrong and may be over soon.
 type doubt struct{ since time.Time }

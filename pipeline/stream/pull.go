@@ -19,7 +19,7 @@ const (
 	pullBytes     = 4 << 20
 	pullMessages  = 4096
 	pullExpires   = 30 * time.Second
-	pullHeartbeat = 5 * time.Second
+	pullHeartbeat = 2 * time.Second // a server that hangs is left after twice this and a second
 )
 
 // A puller reads a stream in order from a sequence on, over restarts of the
@@ -41,6 +41,7 @@ type puller struct {
 	request []byte // one pull request, as the server's API has it
 
 	consumer string // "" when there is none
+	place    string // the server whose copy it reads, of several; "" where there is one
 	sub      *nats.Subscription
 	msgs     chan *nats.Msg
 	inbox    string
@@ -124,7 +125,7 @@ func (p *puller) begin(ctx context.Context) error {
 		return fmt.Errorf("subscribe: %w", err)
 	}
 	p.up = p.store.nc.StatusChanged(nats.CONNECTED)
-	p.consumer, p.cseq, p.asked = info.Name, 1, 0
+	p.consumer, p.place, p.cseq, p.asked = info.Name, placeOf(info), 1, 0
 	return p.ask()
 }
 
@@ -274,7 +275,7 @@ func (s *Store) each(ctx context.Context, st jetstream.Stream, from uint64, yiel
 			return fmt.Errorf("read %s: %w", name, err)
 		}
 		if got.missing > 0 {
-			return &GapError{Stream: name, Seq: got.seq - got.missing}
+			return &GapError{Stream: name, Seq: got.seq - got.missing, Replica: p.place}
 		}
 		if err := yield(got.seq, got.msg.Data); err != nil {
 			return err

@@ -142,7 +142,7 @@ func (r *Reader) read(ctx context.Context) error {
 		}
 		for seq := got.seq - got.missing; seq < got.seq; seq++ {
 			if !s.erased(seq) && !s.lost(seq, -1) {
-				return &GapError{Stream: s.names.signals, Seq: seq}
+				return &GapError{Stream: s.names.signals, Seq: seq, Replica: p.place}
 			}
 		}
 		if _, ok := replaced(got.msg.Header); ok {

@@ -20,7 +20,7 @@ func (l *Log) Tail(ctx context.Context, from uint64, yield func(seq uint64, body
 			return fmt.Errorf("follow %s: %w", s.names.ledger, err)
 		}
 		if got.missing > 0 {
-			return &GapError{Stream: s.names.ledger, Seq: got.seq - got.missing}
+			return &GapError{Stream: s.names.ledger, Seq: got.seq - got.missing, Replica: p.place}
 		}
 		if err := yield(got.seq, got.msg.Data); err != nil {
 			return err
