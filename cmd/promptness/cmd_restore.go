@@ -117,7 +117,7 @@ func (r *restoring) embedded(ctx context.Context) (err error) {
 			if err := os.MkdirAll(filepath.Dir(r.cfg.CheckpointFile()), 0o700); err != nil {
 				return err
 			}
-			return writeCheckpoint(r.cfg.CheckpointFile(), r.mark)
+			return r.marks()
 		},
 	})
 }

@@ -36,6 +36,15 @@ func (r *restoring) cluster(ctx context.Context) (err error) {
 	if err := os.MkdirAll(filepath.Dir(r.cfg.CheckpointFile()), 0o700); err != nil {
 		return fmt.Errorf("restore: %w", err)
 	}
+	return r.marks()
+}
+
+// marks writes what belongs to the restored store beside it. The checkpoint is
+// last: without it no promptness starts.
+func (r *restoring) marks() error {
+	if err := resetStored(r.cfg.StoredFile(), r.copy.Last(backup.Signals)); err != nil {
+		return err
+	}
 	return writeCheckpoint(r.cfg.CheckpointFile(), r.mark)
 }
 

@@ -273,6 +273,26 @@ func TestWhatIsNotRestoredOver(t *testing.T) {
 	})
 }
 
+// The store that was lost had acknowledged more than the backup holds.
+func TestARestoreSetsTheStoredMarkToWhatIsRestored(t *testing.T) {
+	s := filled(t)
+	dir := backedUp(t, s)
+	end, err := s.store.End(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := vacant(t, s)
+	if err := resetStored(cfg.StoredFile(), end+50); err != nil {
+		t.Fatal(err)
+	}
+	if err := restoreQuietly(t, cfg, dir); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := readStored(cfg.StoredFile()); err != nil || got != end {
+		t.Errorf("after the restore the mark is %d, %v, want %d", got, err, end)
+	}
+}
+
 func TestTheManifestHoldsNoPepper(t *testing.T) {
 	s := filled(t)
 	dir := backedUp(t, s)

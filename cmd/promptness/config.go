@@ -132,6 +132,10 @@ func (c Config) Secrets() string { return filepath.Join(c.DataDir, "secrets") }
 // store, never in it.
 func (c Config) CheckpointFile() string { return filepath.Join(c.DataDir, "checkpoint") }
 
+// StoredFile returns where the mark of what was acknowledged stands, beside the
+// store as the checkpoint is.
+func (c Config) StoredFile() string { return filepath.Join(c.DataDir, "stored") }
+
 // FirstStart returns the files of tokens that are made where they are missing,
 // because the source local and the person me stand in no file.
 func (c Config) FirstStart() []string { return c.made }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -25,7 +26,15 @@ import (
 // server by itself, read its record again, and go on.
 func TestADiskThatIsReallyFullLosesAndDoublesNothing(t *testing.T) {
 	smalldisk.Run(t, 48<<20, func(t *testing.T, d *smalldisk.Disk) {
-		l := newFillLoad(t, d, "store: {min_free: 0, timeout: 1s}\n")
+		told := &toldIDs{n: map[string]int{}}
+		am := httptest.NewServer(told)
+		t.Cleanup(am.Close)
+		l := newFillLoad(t, d, fmt.Sprintf("store: {min_free: 0, timeout: 1s}\nalerting:\n  alertmanager:\n    peers: [{name: am-0, url: %s}]\n", am.URL))
+		// Their deadlines pass when the disk is full: more than one page of the record.
+		const due = 12
+		for i := range due {
+			l.deliver(fmt.Sprintf("due %d", i), time.Hour-5*time.Second)
+		}
 		d.Fill(512 << 10) // the load takes the rest
 		eventually.Eventually(t, 60*time.Second, "a sender to be refused", func() bool { return l.refused.Load() > 0 })
 		d.Fill(0) // not even a step of the record fits now
@@ -33,12 +42,19 @@ func TestADiskThatIsReallyFullLosesAndDoublesNothing(t *testing.T) {
 		eventually.Eventually(t, 30*time.Second, "the server to be restarted on the full disk", func() bool {
 			return strings.Contains(l.c.said(), "restarting its server")
 		})
+		eventually.Eventually(t, 30*time.Second, "the processor to read the record again", func() bool {
+			return strings.Contains(l.c.said(), "step failed; rebuilding from the record")
+		})
 		before := l.taken()
 		d.Empty()
 		eventually.Eventually(t, 60*time.Second, "senders to be heard again, and readiness", func() bool {
 			return l.taken() > before+50 && l.ready() == http.StatusOK
 		})
+		eventually.Eventually(t, 30*time.Second, "each deadline to be told", func() bool { return told.deadlines() >= due && accepted(l.c) })
 		l.wantEachOnce(d)
+		if n := told.deadlines(); n != due {
+			t.Errorf("%d deadlines were told under ids of their own, want %d", n, due)
+		}
 	})
 }
 
@@ -57,6 +73,9 @@ func TestAtTheGuardNothingIsTakenAndNothingNeedsARestart(t *testing.T) {
 		before := l.taken()
 		d.Empty()
 		eventually.Eventually(t, 20*time.Second, "senders to be heard again", func() bool { return l.taken() > before+50 && l.ready() == http.StatusOK })
+		if sync := metric(l.c, "promptness_store_sync_seconds"); sync == "" || sync == "0" {
+			t.Errorf("promptness_store_sync_seconds is %q, want what was measured", sync)
+		}
 		if strings.Contains(l.c.said(), "restarting its server") || strings.Contains(l.c.said(), "no space left") {
 			t.Errorf("the guard came too late; promptness said:\n%s", l.c.tail())
 		}
@@ -69,6 +88,7 @@ func TestAtTheGuardNothingIsTakenAndNothingNeedsARestart(t *testing.T) {
 type fillLoad struct {
 	t       *testing.T
 	c       *child
+	secret  string
 	acked   ackedIDs
 	refused atomic.Int64
 	other   sync.Map // what was neither taken nor refused properly
@@ -82,11 +102,11 @@ func newFillLoad(t *testing.T, d *smalldisk.Disk, store string) *fillLoad {
 	l := &fillLoad{t: t, c: startChild(t, d.Dir, hooks, admin), acked: ackedIDs{ids: map[string]int{}}}
 	ctx, stop := context.WithCancel(t.Context())
 	l.stop = stop
-	secret := token(t, d.Dir, localSource)
+	l.secret = token(t, d.Dir, localSource)
 	for s := range 4 {
 		l.senders.Go(func() {
 			for k := 0; ctx.Err() == nil; k++ {
-				l.deliver(secret, fmt.Sprintf("sender %d signal %d", s, k))
+				l.deliver(fmt.Sprintf("sender %d signal %d", s, k), time.Minute)
 			}
 		})
 	}
@@ -99,9 +119,9 @@ func newFillLoad(t *testing.T, d *smalldisk.Disk, store string) *fillLoad {
 }
 
 // deliver sends the same bytes until they are taken, as every sender must.
-func (l *fillLoad) deliver(secret, story string) {
+func (l *fillLoad) deliver(story string, started time.Duration) {
 	pad := `{"pad":"` + strings.Repeat("x", 4<<10) + `",`
-	body := append([]byte(pad), bytes.TrimPrefix(demoAlert(demoSignal{story: story, started: time.Minute}, time.Now(), nil), []byte("{"))...)
+	body := append([]byte(pad), bytes.TrimPrefix(demoAlert(demoSignal{story: story, started: started}, time.Now(), nil), []byte("{"))...)
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	for {
@@ -110,7 +130,7 @@ func (l *fillLoad) deliver(secret, story string) {
 			l.t.Error(err)
 			return
 		}
-		req.Header.Set("Authorization", "Bearer "+secret)
+		req.Header.Set("Authorization", "Bearer "+l.secret)
 		res, err := http.DefaultClient.Do(req)
 		if err != nil {
 			l.other.Store(err.Error(), true)

@@ -85,7 +85,15 @@ func (r *repairer) look(ctx context.Context) (*ledger.Diagnosis, []RepairFinding
 	for _, n := range frames {
 		all = append(all, RepairFinding{n.Refusal, fmt.Sprintf("check signals: %s: messages %d to %d of SIGNALS are missing or damaged", n.Refusal, n.Seq, n.To), loses(n), n})
 	}
-	return d, all, nil
+	mark, err := readStored(r.cfg.StoredFile())
+	if err != nil {
+		return nil, nil, err
+	}
+	end, err := r.store.End(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	return d, withStored(all, d, end, mark), nil
 }
 
 // frames returns the notes of the messages of SIGNALS that are missing or

@@ -99,6 +99,11 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger, h hooks) (err erro
 		return err
 	}
 	undo.add("streams", store.Close)
+	stored, err := openStored(cfg.StoredFile(), log)
+	if err != nil {
+		return err
+	}
+	undo.add("stored mark", stored.close)
 	pepper, err := loadPepper(ctx, cfg.PepperFile, store)
 	if err != nil {
 		return err
@@ -138,7 +143,7 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger, h hooks) (err erro
 		}
 	}
 	// The ways in.
-	in := &sink{store: store, seen: h.put, last: map[incident.SourceName]time.Time{}}
+	in := &sink{store: store, mark: stored, seen: h.put, last: map[incident.SourceName]time.Time{}}
 	hook, err := webhook.NewHandler(cfg.Webhooks, in, log, reg)
 	if err != nil {
 		return fmt.Errorf("open webhooks: %w", err)
@@ -184,13 +189,13 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger, h hooks) (err erro
 	// Who looks after it.
 	looks := newWatch(ctx, watching{
 		store: store, cfg: cfg.Store, checkpoint: cfg.CheckpointFile(), scrubs: cfg.Roles.Has(RoleProcess), log: log,
-		mark: markOf(cfg.CheckpointFile(), func() incident.Pos { return *covered.Load() }),
+		mark: markOf(cfg.CheckpointFile(), func() incident.Pos { return *covered.Load() }, stored.last.Load),
 	})
 	guard.watch.Store(looks)
 
 	// What each role runs.
 	holder := holderName()
-	parts := []func(context.Context) error{host.Run, private.serve, looks.Run}
+	parts := []func(context.Context) error{host.Run, private.serve, looks.Run, stored.run}
 	switch {
 	case cfg.Roles.Has(RoleProcess):
 		lease := store.Lease(leaseProcessor, holder)
@@ -216,6 +221,10 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger, h hooks) (err erro
 		rec.o.Checkpoint = "" // it writes nothing, and vouches for nothing
 		f := &following{rec: rec, tell: hear, log: log, read: heard}
 		parts = append(parts, func(ctx context.Context) error { return looks.Guard(ctx, f.run) })
+	}
+	// Before anything is stored, and after the record has said what it lacks.
+	if err := checkStored(ctx, store, stored.last.Load()); err != nil {
+		return err
 	}
 	if cfg.Roles.Has(RoleAlert) {
 		lease := store.Lease(leaseAlert, holder)

@@ -61,6 +61,7 @@ func applies(src string) (fold.Predicate, error) {
 // A sink stores signals and remembers when each source last had one stored.
 type sink struct {
 	store ingest.Sink
+	mark  *storedMark
 	seen  func(incident.SourceName, incident.Receipt)
 
 	mu   sync.Mutex
@@ -73,6 +74,7 @@ func (k *sink) Put(ctx context.Context, s incident.Signal) (incident.Receipt, er
 	if err != nil {
 		return r, err
 	}
+	k.mark.acknowledged(r.Pos.Seq)
 	k.mu.Lock()
 	k.last[s.Source] = time.Now()
 	k.mu.Unlock()

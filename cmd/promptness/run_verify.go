@@ -30,10 +30,19 @@ func verifyStore(ctx context.Context, cfg Config, log *slog.Logger, quick bool, 
 		return r, err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	if cp, err := ledger.ReadCheckpoint(cfg.CheckpointFile()); quick && err == nil {
-		return ledger.VerifyFrom(ctx, store.Ledger(), vault{store}, cp, progress)
+	mark, err := readStored(cfg.StoredFile())
+	if err != nil {
+		return r, err
 	}
-	return verifyWhole(ctx, store, cfg.CheckpointFile(), host.Embedded(), progress)
+	if cp, missing := ledger.ReadCheckpoint(cfg.CheckpointFile()); quick && missing == nil {
+		r, err = ledger.VerifyFrom(ctx, store.Ledger(), vault{store}, cp, progress)
+	} else {
+		r, err = verifyWhole(ctx, store, cfg.CheckpointFile(), host.Embedded(), progress)
+	}
+	if err != nil {
+		return r, err
+	}
+	return r, checkStored(ctx, store, mark)
 }
 
 // verifyWhole walks the whole record. Where it is not ours alone, this process's

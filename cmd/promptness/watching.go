@@ -65,16 +65,16 @@ func copiesOf(ctx context.Context, store *stream.Store) ([]watch.Copy, error) {
 	return all, nil
 }
 
-// markOf returns what the checkpoint file at path and the record's covered
-// position say.
-func markOf(path string, covered func() incident.Pos) func() (watch.Mark, error) {
+// markOf returns what the checkpoint file at path, the record's covered position
+// and the acknowledgements of this process say.
+func markOf(path string, covered func() incident.Pos, stored func() uint64) func() (watch.Mark, error) {
 	return func() (watch.Mark, error) {
-		pos := covered() // before: the checkpoint follows every commit
+		pos, acknowledged := covered(), stored() // before: the checkpoint follows every commit
 		cp, err := ledger.ReadCheckpoint(path)
 		if err != nil && !errors.Is(err, ledger.ErrNoCheckpoint) {
 			return watch.Mark{}, err
 		}
-		return watch.Mark{Entry: cp.N, Message: cp.Seq, Covered: pos}, nil
+		return watch.Mark{Entry: cp.N, Message: cp.Seq, Covered: pos, Stored: acknowledged}, nil
 	}
 }
 

@@ -136,7 +136,7 @@ func (wd *watched) mustAdd(many int) {
 // called.
 func (wd *watched) watch(t *testing.T, scrubs bool) (w *watch.Watch, stop func()) {
 	w = newWatch(t.Context(), watching{
-		store: wd.store, cfg: wd.cfg, mark: markOf(wd.path, wd.covered), checkpoint: wd.path, scrubs: scrubs, delay: wd.delay,
+		store: wd.store, cfg: wd.cfg, mark: markOf(wd.path, wd.covered, func() uint64 { return 0 }), checkpoint: wd.path, scrubs: scrubs, delay: wd.delay,
 		log: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	})
 	ctx, cancel := context.WithCancel(t.Context())

@@ -120,7 +120,7 @@ func newShelf(t testing.TB) *shelf {
 	cfg.DataDir = dir
 	cfg.Store.Dir = filepath.Join(dir, "store")
 	cfg.PepperFile = filepath.Join(dir, "secrets", "pepper")
-	cfg.Store.MinFree = 0
+	cfg.Store.MinFree, cfg.Store.Ephemeral = 0, true
 	cfg.Store.Timeout = time.Second // an erased signal is waited for
 	s := &shelf{t: t, cfg: cfg}
 	log := slog.New(slog.DiscardHandler)

@@ -91,6 +91,15 @@ func (v *Vault) Last(ctx context.Context) (incident.Pos, error) {
 	return incident.Pos{}, nil
 }
 
+// End returns the last sequence of this copy, whatever has become of the message.
+func (v *Vault) End(ctx context.Context) (seq uint64, err error) {
+	if v.replica == "" {
+		return v.store.End(ctx)
+	}
+	st, err := v.store.caughtUp(ctx, v.store.signals, v.replica)
+	return st.Last, err
+}
+
 // Signal is [Store.Signal] of this copy.
 func (v *Vault) Signal(ctx context.Context, pos incident.Pos) (incident.Stored, error) {
 	if v.p != nil && pos.Seq < v.after {

@@ -27,11 +27,13 @@ type Copy struct {
 	Err error
 }
 
-// A Mark is what of the record is certain: the checkpoint, and the position in
-// SIGNALS that its entry covers.
+// A Mark is what of the record is certain: the checkpoint, the position in
+// SIGNALS that its entry covers, and the last message there that was
+// acknowledged as stored, as far as this process knows.
 type Mark struct {
 	Entry, Message uint64
 	Covered        incident.Pos
+	Stored         uint64
 }
 
 // The reasons that a monitor can find.
@@ -117,6 +119,9 @@ func judgeSignals(mark Mark, c, lead *Copy, erased func(uint64) bool) *finding {
 	case c.Last < mark.Covered.Seq:
 		return &finding{short: !c.Leader, Fault: Fault{Refusal: signalsEnd, Signal: mark.Covered,
 			What: fmt.Sprintf("it ends at message %d, and the record covers more", c.Last)}}
+	case c.Last < mark.Stored:
+		return &finding{short: !c.Leader, Fault: Fault{Refusal: signalsEnd, Signal: incident.Pos{Seq: c.Last + 1},
+			What: fmt.Sprintf("it ends at message %d, and message %d was acknowledged", c.Last, mark.Stored)}}
 	case c.Last < lead.Last:
 		return &finding{short: true, Fault: Fault{Refusal: signalsEnd, Signal: incident.Pos{Seq: c.Last + 1},
 			What: fmt.Sprintf("it ends at message %d, the leader's copy at %d", c.Last, lead.Last)}}

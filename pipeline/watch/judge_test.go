@@ -24,7 +24,7 @@ func copies(stream string, isRecord bool, last uint64) []watch.Copy {
 }
 
 func TestEachDamageHasItsName(t *testing.T) {
-	mark := watch.Mark{Entry: 200, Message: 100, Covered: incident.Pos{Seq: 50, Index: 3}}
+	mark := watch.Mark{Entry: 200, Message: 100, Covered: incident.Pos{Seq: 45, Index: 3}, Stored: 50}
 	erased := func(seq uint64) bool { return seq == 7 || seq == 1 }
 	for _, tt := range []struct {
 		name    string
@@ -56,7 +56,9 @@ func TestEachDamageHasItsName(t *testing.T) {
 			rec[1] = watch.Copy{Stream: "LEDGER_moj", Record: true, Err: errors.New("offline")}
 		},
 			"", "", "", false, true},
-		{"signals end before what is covered", func(_, sig []watch.Copy) { shorten(&sig[0], 49) },
+		{"signals end before what was acknowledged", func(_, sig []watch.Copy) { shorten(&sig[0], 49) },
+			"signals_end_lost", "n0", "SIGNALS_moj", false, false},
+		{"signals end before what is covered", func(_, sig []watch.Copy) { shorten(&sig[0], 44) },
 			"signals_end_lost", "n0", "SIGNALS_moj", false, false},
 		{"one copy of the signals ends before the others", func(_, sig []watch.Copy) { shorten(&sig[2], 40) },
 			"signals_end_lost", "n2", "SIGNALS_moj", false, false},
