@@ -191,13 +191,6 @@ func (p *process) pid() int {
 	return p.cmd.Process.Pid
 }
 
-// running reports whether the process is there and was not stopped.
-func (p *process) running() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.cmd != nil && !p.stopped
-}
-
 // get asks the process's own address, bounded by a second.
 func (p *process) get(path string) (status int, body string) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
