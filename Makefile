@@ -1,10 +1,11 @@
 # Each target is one plain command or a few; nobody needs make to work here.
 
-.PHONY: check test race fuzz bench damage up golden
+.PHONY: check test race fuzz bench damage soak up golden
 
 # A test that waits for real servers is bounded by this, per package.
-TIMEOUT ?= 15m
-# Packages tested at the same time; each may start servers of its own.
+TIMEOUT ?= 20m
+# Packages tested at the same time, and four tests of each: they start servers of
+# their own, and mostly wait for them.
 PARALLEL ?= 2
 # What to test: make test PKG=./ingest/...
 PKG ?= ./...
@@ -18,7 +19,7 @@ check:
 
 test:
 	bash deploy/test/install.sh
-	go test -race -timeout $(TIMEOUT) -p $(PARALLEL) $(PKG)
+	go test -race -timeout $(TIMEOUT) -p $(PARALLEL) -parallel 4 $(PKG)
 
 race: test
 

@@ -18,7 +18,6 @@ import (
 
 	"github.com/nats-io/nats-server/v2/server/ats"
 
-	"github.com/ministryofjustice/incident-promptness/internal/debian"
 	"github.com/ministryofjustice/incident-promptness/internal/eventually"
 	"github.com/ministryofjustice/incident-promptness/internal/natstest"
 )
@@ -66,7 +65,7 @@ func command(ctx context.Context, dir string, args ...string) *exec.Cmd {
 // configure writes a configuration into dir whose listeners are free addresses.
 func configure(t testing.TB, dir, more string) (hooks, admin string) {
 	t.Helper()
-	hooks, admin = debian.FreeAddr(t), debian.FreeAddr(t)
+	hooks, admin = natstest.Addr(t), natstest.Addr(t)
 	yaml := fmt.Sprintf("listen:\n  webhooks: %s\n  admin: %s\n%s", hooks, admin, more)
 	if err := os.WriteFile(filepath.Join(dir, "promptness.yml"), []byte(yaml), 0o600); err != nil {
 		t.Fatal(err)

@@ -28,6 +28,7 @@ import (
 // TestABackupUnderLoadIsRestoredWhole copies a running promptness while senders
 // post, restores the copy elsewhere, and lets promptness go on there.
 func TestABackupUnderLoadIsRestoredWhole(t *testing.T) {
+	t.Parallel() // it mostly waits
 	dir := t.TempDir()
 	hooks, admin := configure(t, dir, "")
 	c := startChild(t, dir, hooks, admin)
@@ -216,6 +217,7 @@ func there(cfg Config) (store, checkpoint bool) {
 }
 
 func TestARestoredStoreHasTheSameMessagesUnderTheSameSequences(t *testing.T) {
+	t.Parallel() // it mostly waits
 	s := filled(t)
 	if _, err := s.put(t.Context(), []byte("not covered yet")); err != nil {
 		t.Fatal(err)
@@ -262,6 +264,7 @@ func TestARestoredStoreHasTheSameMessagesUnderTheSameSequences(t *testing.T) {
 }
 
 func TestTheEndOfSignalsIsRestoredAlsoWhereItWasErased(t *testing.T) {
+	t.Parallel() // it mostly waits
 	s := newShelf(t)
 	s.fill(5)
 	s.erase(5)
@@ -281,6 +284,7 @@ func TestTheEndOfSignalsIsRestoredAlsoWhereItWasErased(t *testing.T) {
 }
 
 func TestAStoreThatLostASignalMakesNoBackup(t *testing.T) {
+	t.Parallel() // it mostly waits
 	for _, tt := range []struct {
 		name string
 		lose func(s *shelf)
@@ -340,6 +344,7 @@ func (s *shelf) lose(seq uint64) {
 }
 
 func TestARestoreKilledAtAnyMomentIsFinishedByTheNext(t *testing.T) {
+	t.Parallel() // it mostly waits
 	dir, _ := runsOf(t, 700*time.Millisecond)
 	mustPrompt(t, dir, "backup", "copy")
 	mustPrompt(t, dir, "export", "-o", "all.jsonl")

@@ -41,6 +41,7 @@ func serving(t *testing.T, h http.Handler) string {
 }
 
 func TestAnExportIsTheSameFromTheStoreAndFromARunningPromptness(t *testing.T) {
+	t.Parallel() // it mostly waits
 	s := filled(t)
 	var direct, asked bytes.Buffer
 	want, err := exportStore(t.Context(), s.store, &direct)
@@ -107,6 +108,7 @@ func ledgerBlock(t *testing.T, dir string) (b []byte, path string) {
 }
 
 func TestAnExportThatBreaksMidwayIsAnErrorAndNoFile(t *testing.T) {
+	t.Parallel() // it mostly waits
 	store := damagedStore(t)
 	log := slog.New(slog.DiscardHandler)
 	url := serving(t, newExportHandler(store, log))
@@ -160,6 +162,7 @@ type writerFunc func(p []byte) (int, error)
 func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 
 func TestAnAnswerWithoutItsLastWordIsNotWhole(t *testing.T) {
+	t.Parallel() // it mostly waits
 	s := filled(t)
 	var whole bytes.Buffer
 	if _, err := exportStore(t.Context(), s.store, &whole); err != nil {
@@ -201,6 +204,7 @@ func mustExport(t *testing.T, s *shelf) ledger.Report {
 }
 
 func TestAnExportHasItsFileWholeOrNotAtAll(t *testing.T) {
+	t.Parallel() // it mostly waits
 	dir := t.TempDir()
 	path := filepath.Join(dir, "out")
 	if err := writeWhole(path, func(w io.Writer) error { _, err := io.WriteString(w, "one"); return err }); err != nil {
@@ -227,6 +231,7 @@ func TestAnExportHasItsFileWholeOrNotAtAll(t *testing.T) {
 }
 
 func TestOneBackupIsSentAtATime(t *testing.T) {
+	t.Parallel() // it mostly waits
 	s := filled(t)
 	h := newBackupHandler(s.store, "moj", slog.New(slog.DiscardHandler))
 	hold, held := make(chan struct{}), make(chan struct{})
@@ -270,6 +275,7 @@ func (s *slow) Write(p []byte) (int, error) {
 // Who may ask: anybody with a token for the record, which names nobody; a
 // manager for a backup, which has what people wrote.
 func TestOnlyAManagerMayHaveABackup(t *testing.T) {
+	t.Parallel() // it mostly waits
 	dir := t.TempDir()
 	var people manual.People
 	for _, p := range []manual.Person{{Number: "1", Role: "desk"}, {Number: "2", Role: "manager"}} {

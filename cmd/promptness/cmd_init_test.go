@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ministryofjustice/incident-promptness/internal/debian"
 	"github.com/ministryofjustice/incident-promptness/internal/natstest"
 	"github.com/ministryofjustice/incident-promptness/pipeline/stream"
 )
@@ -21,6 +20,7 @@ import (
 // TestRolesWorkAsTheShippedUsersOnceAnOperatorRanInit runs what deploy/nats
 // ships, one process of each role, from the first start to a signal that is told.
 func TestRolesWorkAsTheShippedUsersOnceAnOperatorRanInit(t *testing.T) {
+	t.Parallel() // it mostly waits
 	f := &fleet{dir: t.TempDir()}
 	users := filepath.Join(f.dir, "nats")
 	copyShipped(t, users)
@@ -115,6 +115,7 @@ func TestRolesWorkAsTheShippedUsersOnceAnOperatorRanInit(t *testing.T) {
 }
 
 func TestInitOfAnEmbeddedStoreSaysThatNothingIsToBeDone(t *testing.T) {
+	t.Parallel() // it mostly waits
 	out, err := command(t.Context(), t.TempDir(), "init").CombinedOutput()
 	if err == nil || !strings.Contains(string(out), "nothing is to be made ready") {
 		t.Errorf("init without a cluster = %v:\n%s", err, out)
@@ -128,7 +129,7 @@ func (f *fleet) prepare(t *testing.T, role Role, more string) *member {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	hooks, admin := debian.FreeAddr(t), debian.FreeAddr(t)
+	hooks, admin := natstest.Addr(t), natstest.Addr(t)
 	yaml := fmt.Sprintf(`
 listen: {webhooks: %s, admin: %s}
 pepper_file: %s

@@ -18,6 +18,7 @@ import (
 // A backup of an embedded store becomes the streams of a cluster of three, and a
 // backup of those is the same.
 func TestABackupIsRestoredIntoACluster(t *testing.T) {
+	t.Parallel() // it mostly waits
 	s := filled(t)
 	dir := backedUp(t, s)
 	want := dumps(t, s.store)

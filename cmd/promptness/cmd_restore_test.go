@@ -35,6 +35,7 @@ func copyDir(t *testing.T, dir string) string {
 // Everything that can happen to a backup where it is kept: none of it is
 // restored, and nothing is put in place.
 func TestADamagedBackupIsNotRestored(t *testing.T) {
+	t.Parallel() // it mostly waits
 	s := filled(t)
 	good := backedUp(t, s)
 	cfg := vacant(t, s)
@@ -162,6 +163,7 @@ func forge(t *testing.T, dir string, section backup.Section, change func([]backu
 }
 
 func TestAForgedBackupIsFoundByTheRecord(t *testing.T) {
+	t.Parallel() // it mostly waits
 	s := filled(t)
 	good := backedUp(t, s)
 	for _, tt := range []struct {
@@ -213,6 +215,7 @@ func TestAForgedBackupIsFoundByTheRecord(t *testing.T) {
 }
 
 func TestWhatIsNotRestoredOver(t *testing.T) {
+	t.Parallel() // it mostly waits
 	s := filled(t)
 	dir := backedUp(t, s)
 	restored := vacant(t, s)
@@ -275,6 +278,7 @@ func TestWhatIsNotRestoredOver(t *testing.T) {
 
 // The store that was lost had acknowledged more than the backup holds.
 func TestARestoreSetsTheStoredMarkToWhatIsRestored(t *testing.T) {
+	t.Parallel() // it mostly waits
 	s := filled(t)
 	dir := backedUp(t, s)
 	end, err := s.store.End(t.Context())
@@ -294,6 +298,7 @@ func TestARestoreSetsTheStoredMarkToWhatIsRestored(t *testing.T) {
 }
 
 func TestTheManifestHoldsNoPepper(t *testing.T) {
+	t.Parallel() // it mostly waits
 	s := filled(t)
 	dir := backedUp(t, s)
 	pepper, err := os.ReadFile(s.cfg.PepperFile)
@@ -324,6 +329,7 @@ func TestTheManifestHoldsNoPepper(t *testing.T) {
 }
 
 func TestEveryRefusalOfABackupHasARowInOperating(t *testing.T) {
+	t.Parallel() // it mostly waits
 	b, err := os.ReadFile("../../docs/OPERATING.md")
 	if err != nil {
 		t.Fatal(err)

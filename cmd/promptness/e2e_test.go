@@ -26,6 +26,7 @@ import (
 // Alertmanager that detects, a Dovecot to which people report, an Alertmanager
 // that is told, and a Prometheus that asks.
 func TestFromAnAlertToAVerdictWithDebiansOwnServers(t *testing.T) {
+	t.Parallel() // it mostly waits
 	w := newOffice(t)
 
 	t.Run("an alert raised in Alertmanager opens an incident detected at its startsAt", func(t *testing.T) {

@@ -84,6 +84,7 @@ func serveUntilKilled(name string) {
 // whole record: one signal, folded once, one alert, told under one id, on record
 // as accepted.
 func TestKilledAtEachDurableWriteNothingIsLostOrDoubled(t *testing.T) {
+	t.Parallel() // it mostly waits
 	for _, p := range killPoints() {
 		t.Run(p.name, func(t *testing.T) { killAt(t, p) })
 	}

@@ -28,6 +28,7 @@ import (
 // `serve` at random moments while senders post, starts it again, and compares
 // the record with what the senders were told.
 func TestKilledUnderLoadTwentyTimesNothingAcknowledgedIsMissing(t *testing.T) {
+	t.Parallel() // it mostly waits
 	const rounds = 20
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)

@@ -17,6 +17,7 @@ var errCrash = errors.New("the repair was killed")
 // command goes on; that command brings it to the end, with one note and the
 // damaged record kept.
 func TestARepairThatIsKilledAnywhereIsFinishedByTheNext(t *testing.T) {
+	t.Parallel() // it mostly waits
 	whole := served(t)
 	for _, name := range []incident.Refusal{incident.RefusedRecord, incident.RefusedVault} {
 		for _, at := range []struct {

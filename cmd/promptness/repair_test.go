@@ -307,6 +307,7 @@ var damages = map[incident.Refusal]func(w *wreck){
 // and names the command, the command is run as it was printed, and everything
 // that is still there goes on.
 func TestEveryRefusalIsRepairedAsItsMessageSays(t *testing.T) {
+	t.Parallel() // it mostly waits
 	whole := served(t)
 	for _, name := range incident.Refusals() {
 		t.Run(string(name), func(t *testing.T) {

@@ -38,6 +38,7 @@ func (f *faultyMark) Write(cp ledger.Checkpoint) error {
 
 // Its two rows: the write failed and is not there, it failed and is there.
 func TestAStoredMarkIsNeverAheadOfWhatIsAcknowledged(t *testing.T) {
+	t.Parallel() // it mostly waits
 	for name, tt := range map[string]struct {
 		fault func(*faultyMark)
 		want  uint64 // after a crash that follows the write
@@ -84,6 +85,7 @@ func TestAStoredMarkIsNeverAheadOfWhatIsAcknowledged(t *testing.T) {
 }
 
 func TestNoMarkSaysNothing(t *testing.T) {
+	t.Parallel() // it mostly waits
 	if got, err := readStored(filepath.Join(t.TempDir(), "stored")); got != 0 || err != nil {
 		t.Errorf("readStored() = %d, %v, want 0 and no error", got, err)
 	}
@@ -117,6 +119,7 @@ func (w *wreck) stored(n int) (first, last uint64) {
 // The end of SIGNALS that nobody folded yet is cut off: nothing in the record
 // tells of it.
 func TestALostEndOfSignalsThatNobodyFoldedIsRefusedAndRepaired(t *testing.T) {
+	t.Parallel() // it mostly waits
 	w := served(t).copied(t)
 	first, last := w.stored(5)
 	if last != first+4 {

@@ -14,7 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ministryofjustice/incident-promptness/internal/debian"
 	"github.com/ministryofjustice/incident-promptness/internal/eventually"
 	"github.com/ministryofjustice/incident-promptness/internal/natstest"
 	"github.com/ministryofjustice/incident-promptness/pipeline/stream"
@@ -136,7 +135,7 @@ func (f *fleet) start(t *testing.T, name string, role Role) *member {
 		t.Fatal(err)
 	}
 	link := f.nats.Client(name)
-	hooks, admin := debian.FreeAddr(t), debian.FreeAddr(t)
+	hooks, admin := natstest.Addr(t), natstest.Addr(t)
 	yaml := fmt.Sprintf(`
 listen: {webhooks: %s, admin: %s}
 pepper_file: %s

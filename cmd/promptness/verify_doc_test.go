@@ -95,6 +95,7 @@ func (p page) run(t *testing.T, dir, block string, env ...string) (string, error
 }
 
 func TestTheScriptHasAtMostTwentyLines(t *testing.T) {
+	t.Parallel() // it mostly waits
 	script := verifyPage(t).block(t, "python", "hashlib")
 	if n := strings.Count(script, "\n"); n > 20 {
 		t.Errorf("it has %d lines, want at most 20", n)
@@ -105,6 +106,7 @@ func TestTheScriptHasAtMostTwentyLines(t *testing.T) {
 // directory, with nothing but coreutils and python3, to an export of a real
 // store and to ones that were tampered with.
 func TestAnOutsiderVerifiesAnExport(t *testing.T) {
+	t.Parallel() // it mostly waits
 	p := verifyPage(t)
 	from, _ := runsOf(t, 300*time.Millisecond)
 	dir := t.TempDir()
@@ -338,6 +340,7 @@ func remade(t *testing.T, lines [][]byte) []byte {
 // TestAnOutsiderVerifiesOneSignal does by hand what docs/verify.md says of one
 // signal: from a backup, with what the export says of it.
 func TestAnOutsiderVerifiesOneSignal(t *testing.T) {
+	t.Parallel() // it mostly waits
 	p := verifyPage(t)
 	s := newShelf(t)
 	s.fill(40)

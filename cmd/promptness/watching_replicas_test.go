@@ -79,6 +79,7 @@ func follow(t *testing.T, c *natstest.Cluster, dir string, commands []string) (s
 // One of three servers keeps a damaged copy. The fault names it, the commands that
 // it gives are done one by one, and all three copies are sound again.
 func TestTheRepairOfOneBadCopyIsFollowedToItsEnd(t *testing.T) {
+	t.Parallel() // it mostly waits
 	for _, streamName := range []string{"LEDGER_moj", "SIGNALS_moj"} {
 		t.Run(streamName, func(t *testing.T) {
 			dir := t.TempDir()
@@ -136,6 +137,7 @@ func TestTheRepairOfOneBadCopyIsFollowedToItsEnd(t *testing.T) {
 // While three copies are written to, one server is stopped, killed and made anew.
 // Its copy lags, is filled, and is never called damaged.
 func TestACopyThatLagsIsNotCalledDamaged(t *testing.T) {
+	t.Parallel() // it mostly waits
 	c, wd := onThree(t, t.TempDir())
 	wd.delay = time.Millisecond
 	w, stop := wd.watch(t, true)
@@ -177,6 +179,7 @@ func TestACopyThatLagsIsNotCalledDamaged(t *testing.T) {
 
 // A fault of all copies is never repaired by throwing one away.
 func TestTheRepairOfTheRecordRemovesNoCopy(t *testing.T) {
+	t.Parallel() // it mostly waits
 	for _, name := range refusalNames() {
 		all := strings.Join(repairOf("$G")(watch.Fault{Refusal: name, Stream: "LEDGER_moj"}), "\n")
 		if strings.Contains(all, "rm ") || !strings.Contains(all, "promptness repair --accept "+name+" --author NUMBER") {
