@@ -51,7 +51,13 @@ type addresses struct{ webhooks, admin string }
 // with the first error that going on would make worse.
 func serve(ctx context.Context, cfg Config, log *slog.Logger, h hooks) (err error) {
 	var undo unwind
-	defer func() { err = errors.Join(err, undo.all()) }()
+	asked := ctx
+	defer func() {
+		if asked.Err() != nil && errors.Is(err, context.Canceled) {
+			err = nil // it was asked to end while it began
+		}
+		err = errors.Join(err, undo.all())
+	}()
 	reg := prometheus.NewRegistry()
 
 	// The addresses first: who is told tokens must not hear of a busy port next.
@@ -200,7 +206,8 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger, h hooks) (err erro
 	case cfg.Roles.Has(RoleProcess):
 		lease := store.Lease(leaseProcessor, holder)
 		if rec.o.Vouched, err = voucher(ctx, lease); err != nil {
-			return err
+			// Needed only where there is no checkpoint, and then the record says so.
+			log.Warn("ask who works as the processor", "err", err)
 		}
 		// Here, so that a record that is refused ends the program by name.
 		if err := rec.follow(ctx, proc.Replay); err != nil {

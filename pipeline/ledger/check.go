@@ -235,12 +235,22 @@ func (c *checker) lastSignal(ctx context.Context, v Vault) error {
 	return err
 }
 
+// damaged reports whether err says that a signal is gone or is not what was
+// stored: a method Damage of one of the errors in it says yes.
+func damaged(err error) bool {
+	var d interface{ Damage() bool }
+	return errors.As(err, &d) && d.Damage()
+}
+
 // check compares a signal with the commitment to it.
 func (c covered) check(ctx context.Context, v Vault) error {
 	s, err := v.Signal(ctx, c.pos)
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return ctx.Err()
+	case err != nil && !damaged(err):
+		// It cannot be reached now: that says nothing of what is there.
+		return fmt.Errorf("read signal %s of entry %d: %w", c.pos, c.n, err)
 	case err != nil:
 		return &RefusedError{Name: RefuseUnread, N: c.n, Seq: c.seq, Pos: c.pos, Err: err}
 	case s.Commit != c.commit:

@@ -38,6 +38,8 @@ type Tailer interface {
 type Vault interface {
 	// Last returns the position of the last stored signal, zero when none.
 	Last(ctx context.Context) (incident.Pos, error)
-	// Signal returns the signal at pos, its Commit computed from its bytes.
+	// Signal returns the signal at pos, its Commit computed from its bytes. An
+	// error that says that it is gone or damaged MUST have a method Damage that
+	// returns true; any other means that it cannot be reached now.
 	Signal(ctx context.Context, pos incident.Pos) (incident.Stored, error)
 }

@@ -199,3 +199,37 @@ func TestAnExportIsVerifiedWithoutTheStore(t *testing.T) {
 		t.Errorf("VerifyLines of a broken reader = %v, want %v", err, broken)
 	}
 }
+
+// silent is a vault that cannot be reached, while its signals are all there.
+type silent struct{ ledger.Vault }
+
+func (silent) Signal(context.Context, incident.Pos) (incident.Stored, error) {
+	return incident.Stored{}, errors.New("the store has no leader now")
+}
+
+// A cluster that elects a leader is no damage: a fault would stop the work until
+// a person comes.
+func TestAVaultThatCannotBeReachedIsNotCalledDamaged(t *testing.T) {
+	w := with(t, plain, plain, plain)
+	for name, read := range map[string]func() error{
+		"Verify": func() error {
+			_, err := ledger.Verify(t.Context(), w.log, silent{w.vault}, w.path, nil)
+			return err
+		},
+		"Open": func() error {
+			wr, err := ledger.Open(t.Context(), ledger.Options{Log: w.log, Vault: silent{w.vault}, Checkpoint: w.path})
+			if err == nil {
+				_ = wr.Close()
+			}
+			return err
+		},
+	} {
+		err := read()
+		if refused, ok := errors.AsType[*ledger.RefusedError](err); err == nil || ok {
+			t.Errorf("%s = %v (%v), want an error that refuses nothing", name, err, refused)
+		}
+	}
+	if _, err := ledger.Verify(t.Context(), w.log, w.vault, w.path, nil); err != nil {
+		t.Errorf("Verify once it answers = %v", err)
+	}
+}

@@ -30,6 +30,9 @@ func (s *Store) state(ctx context.Context, st jetstream.Stream) (jetstream.Strea
 	return info.State, nil
 }
 
+// errNoPosition says that a frame holds fewer signals than were recorded.
+var errNoPosition = errors.New("there is no such position")
+
 func (s *Store) erased(seq uint64) bool { return s.hooks.Erased != nil && s.hooks.Erased(seq) }
 
 // replaced returns the sequence that a message with these headers stands for; 0
@@ -80,7 +83,7 @@ func (s *Store) Signal(ctx context.Context, pos incident.Pos) (incident.Stored, 
 		return incident.Stored{}, gone
 	}
 	if isReplacement || pos.Index < 0 || pos.Index >= len(signals) {
-		return incident.Stored{}, fmt.Errorf("read signal %s: there is no such position", pos)
+		return incident.Stored{}, &DamagedError{s.names.signals, pos, errNoPosition}
 	}
 	return s.whole(ctx, pos, &signals[pos.Index])
 }

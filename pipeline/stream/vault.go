@@ -167,7 +167,7 @@ func (v *Vault) pick(ctx context.Context, f *frame, pos incident.Pos) (incident.
 	case f.err != nil:
 		return incident.Stored{}, &DamagedError{v.store.names.signals, pos, f.err}
 	case f.replaces || pos.Index < 0 || pos.Index >= len(f.signals):
-		return incident.Stored{}, fmt.Errorf("read signal %s: there is no such position", pos)
+		return incident.Stored{}, &DamagedError{v.store.names.signals, pos, errNoPosition}
 	}
 	return v.store.whole(ctx, pos, &f.signals[pos.Index])
 }

@@ -162,7 +162,12 @@ type Vault struct {
 var _ ledger.Vault = (*Vault)(nil)
 
 // ErrGone says that there is no signal at a position.
-var ErrGone = errors.New("no signal at this position")
+var ErrGone error = goneError{}
+
+type goneError struct{}
+
+func (goneError) Error() string { return "no signal at this position" }
+func (goneError) Damage() bool  { return true }
 
 // Put stores a signal at its position.
 func (v *Vault) Put(s incident.Stored) {
