@@ -319,7 +319,7 @@ func (c *checker) links(ctx context.Context, log Log, last uint64, deleted int, 
 	case deleted > 0:
 		// The log knows that messages are gone, and stops where the first was.
 		return c.lost(next, fmt.Sprintf("%d of %d messages are gone, the first of them here", deleted, last), err)
-	case err != nil && next <= last && c.unreadable(ctx, log, next):
+	case err != nil && next <= last && damaged(err) && c.unreadable(ctx, log, next):
 		return c.lost(next, "the message cannot be read, and one beside it can", err)
 	case err != nil:
 		return fmt.Errorf("read ledger after entry %d in message %d: %w", c.head.N, c.head.Seq, err)
