@@ -191,7 +191,7 @@ func (f *Follower) explain(ctx context.Context, err error) error {
 	if refused := f.look(ctx); refused != nil {
 		return refused
 	}
-	if next := f.end().Seq + 1; f.check.unreadable(ctx, f.log, next) {
+	if next := f.end().Seq + 1; damaged(err) && f.check.unreadable(ctx, f.log, next) {
 		return f.check.lost(next, "the message cannot be read, and one beside it can", err)
 	}
 	if err == nil {
