@@ -69,6 +69,34 @@ func (r *record) outcomes(t *testing.T, channel string) (all []string) {
 	return all
 }
 
+// settled waits until no attempt of the channels is without its outcome: an
+// Alertmanager shows an alert before the desk has read its answer, and a desk
+// stopped in between rightly records that it does not know.
+func settled(t *testing.T, rec *record, channels ...string) {
+	t.Helper()
+	open := func() (n int) {
+		rec.mu.Lock()
+		defer rec.mu.Unlock()
+		for _, b := range rec.bodies {
+			ds, err := alerting.DecodeDeliveries(b)
+			if err != nil {
+				t.Fatalf("read deliveries: %v", err)
+			}
+			for _, d := range ds {
+				switch {
+				case !slices.Contains(channels, d.Channel):
+				case d.Phase == alerting.Begun:
+					n++
+				case d.Phase == alerting.Finished:
+					n--
+				}
+			}
+		}
+		return n
+	}
+	eventually.Eventually(t, 10*time.Second, "every attempt has its outcome", func() bool { return open() == 0 })
+}
+
 // start runs a desk that has replayed past, and returns it and what stops it.
 func start(t *testing.T, rec *record, rs []*alertmanager.Receiver, past []incident.Entry) (*alerting.Desk, func()) {
 	t.Helper()
@@ -128,6 +156,7 @@ func TestAlertmanagerShowsWhatIsTrueAlsoAfterEitherWasKilled(t *testing.T) {
 	for _, am := range []*alertmanagertest.Server{am0, am1} {
 		eventually.Eventually(t, 10*time.Second, "both alerts are shown", func() bool { return shows(am, both...) })
 	}
+	settled(t, &rec, "am-0", "am-1")
 	stop()
 
 	// One Alertmanager loses all it knew; we are down while one alert ends.
@@ -159,6 +188,7 @@ func TestAlertmanagerShowsWhatIsTrueAlsoAfterEitherWasKilled(t *testing.T) {
 	eventually.Eventually(t, 10*time.Second, "it is shown again", func() bool {
 		return shows(am0, "p-00002y/pol-imp-002/deadline/2") && shows(am1, "p-00002y/pol-imp-002/deadline/2")
 	})
+	settled(t, &rec, "am-0", "am-1")
 	stop()
 	for _, name := range []string{"am-0", "am-1"} {
 		for _, o := range rec.outcomes(t, name) {
