@@ -68,6 +68,9 @@ const (
 	VoidBounce    Void = "bounce"     // from a delivery report
 	VoidOurs      Void = "our_alert"  // from an alert of our own that came back
 	VoidFuture    Void = "in_future"  // begins later than its signal's receipt and the tolerance
+	// VoidOffered is a time that no word says what it is the time of. It is the
+	// one void that a person's acceptance lifts.
+	VoidOffered Void = "offered"
 )
 
 // A Claim says that one milestone lies within an interval, and who says so on

@@ -30,7 +30,7 @@ func Bases() []Basis { return []Basis{Recorded, Stated, Derived, Assumed, Correc
 
 // Voids lists every reason for which a claim does not count.
 func Voids() []Void {
-	return []Void{VoidRejected, VoidAutomatic, VoidBounce, VoidOurs, VoidFuture}
+	return []Void{VoidRejected, VoidAutomatic, VoidBounce, VoidOurs, VoidFuture, VoidOffered}
 }
 
 // Doubts lists every reason for which a clock is undetermined.

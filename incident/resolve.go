@@ -177,10 +177,12 @@ const (
 func (v *View) grade(m *Member, c *SealedClaim, stop bool) grade {
 	byAct, accepted := v.accepted[claimOf{m.N, c.Milestone}]
 	switch {
-	case c.Void != "" || v.rejected[claimOf{m.N, c.Milestone}] || v.rejected[claimOf{m.N, ""}]:
+	case c.Void != "" && c.Void != VoidOffered || v.rejected[claimOf{m.N, c.Milestone}] || v.rejected[claimOf{m.N, ""}]:
 		return gradeVoid
 	case accepted && !v.skip[byAct]:
 		return gradeEvidence
+	case c.Void == VoidOffered:
+		return gradeVoid
 	case c.Weak || c.Basis == Derived || c.Basis == Assumed || !v.Trust(m).Known():
 		return gradeWeak
 	case stop && !c.Receiver:

@@ -61,7 +61,7 @@ func sealClaim(p Pepper, c Claim, observer string, receipt time.Time, tolerance 
 	if !sc.Interval.Valid() && sc.Void == "" {
 		sc.Void = VoidRejected
 	}
-	if sc.Void != "" {
+	if sc.Void != "" && sc.Void != VoidOffered {
 		return sc
 	}
 	if ahead := sc.Interval.Earliest.Sub(receipt); !sc.Interval.Earliest.IsZero() && ahead > 0 {

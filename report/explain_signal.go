@@ -158,6 +158,7 @@ func whyClaim(rec *incident.IncidentRecord, v *incident.View, m *member, c incid
 		}
 		return w
 	}
+	w.Void = "" // a person's acceptance has lifted it
 	if c.Milestone == incident.Detected && !v.Told.IsZero() && c.Interval.Earliest.After(v.Told) {
 		w.SetAside = incident.FlagToldBefore
 		return w

@@ -86,6 +86,9 @@ func (b *Book) commands(rec *incident.IncidentRecord, d incident.Decision) []str
 	}
 	switch d.Kind {
 	case incident.DecideDetection:
+		if d.Entry != 0 { // a time stands there, and no word says of what
+			say("accept %s --signal %d --milestone %s", rec.Ref, d.Entry, incident.Detected)
+		}
 		say("detection %s --at TIME", rec.Ref)
 	case incident.DecideStraddles, incident.DecideInconsistent, incident.DecideSkew:
 		correct()

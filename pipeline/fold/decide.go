@@ -87,7 +87,7 @@ func (d *decider) add(x incident.Decision) {
 func (d *decider) clock(i *inc, v *incident.View, c incident.Clock) {
 	switch {
 	case c.State == incident.Unmeasured:
-		d.add(incident.Decision{Kind: incident.DecideDetection})
+		d.add(incident.Decision{Kind: incident.DecideDetection, Entry: offered(i, v)})
 	case c.State == incident.Undetermined && c.Doubt == incident.DoubtStraddles:
 		d.add(incident.Decision{Kind: incident.DecideStraddles, Policy: c.Policy})
 	case c.State == incident.Undetermined && c.Doubt == incident.DoubtSecondPerson:
@@ -174,6 +174,21 @@ func claimsReport(m *incident.Member) bool {
 	return slices.ContainsFunc(m.Claims, func(c incident.SealedClaim) bool {
 		return c.Milestone.Receipt() && c.Void == ""
 	})
+}
+
+// offered returns the entry of the first signal that names a time of which no
+// word says what it is the time of, until a person has looked at it; 0: none.
+func offered(i *inc, v *incident.View) uint64 {
+	for k := range i.members {
+		m := &i.members[k]
+		for x := range m.Claims {
+			c := &m.Claims[x]
+			if c.Milestone == incident.Detected && c.Void == incident.VoidOffered && v.Pending(m, c) {
+				return m.N
+			}
+		}
+	}
+	return 0
 }
 
 // weakStart returns the entry of the signal whose weak time is used.
