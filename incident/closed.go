@@ -58,7 +58,8 @@ func LinkStates() []LinkState { return []LinkState{LinkOffered, LinkAccepted, Li
 
 // NoteCodes lists what a note may be about.
 func NoteCodes() []NoteCode {
-	return []NoteCode{NoteStarted, NoteBackfillBegin, NoteBackfillEnd, NoteErased, NoteGap, NoteAcceptedLoss, NoteAnchor}
+	return []NoteCode{NoteStarted, NoteBackfillBegin, NoteBackfillEnd, NoteErased, NoteGap, NoteAcceptedLoss, NoteAnchor,
+		NoteUnread, NoteRead, NoteSilent, NoteHeard}
 }
 
 // Refusals lists every reason for which a record is not worked with.

@@ -329,6 +329,12 @@ type Note struct {
 	N      uint64 `json:"n,omitempty"`
 	Hash   Hash   `json:"hash,omitzero"`
 	Author string `json:"author,omitempty"` // staff number
+	// Source, From and Until (UTC) are of a source that was not heard: From the
+	// instant up to which it had been read, or at which something came from it
+	// last; Until, once that is over, the like of when it was heard again.
+	Source SourceName `json:"source,omitempty"`
+	From   time.Time  `json:"from,omitzero"`
+	Until  time.Time  `json:"until,omitzero"`
 }
 
 // A NoteCode says what a note is about.
@@ -343,4 +349,8 @@ const (
 	NoteGap           NoteCode = "gap"           // signals are missing
 	NoteAcceptedLoss  NoteCode = "accepted_loss" // an operator accepted a loss
 	NoteAnchor        NoteCode = "anchor"        // the head was published outside
+	NoteUnread        NoteCode = "source_unread" // a source was not read for too long
+	NoteRead          NoteCode = "source_read"   // it was read again
+	NoteSilent        NoteCode = "source_silent" // nothing came from a source for longer than is expected
+	NoteHeard         NoteCode = "source_heard"  // something came again
 )

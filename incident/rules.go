@@ -51,6 +51,12 @@ type SourceRule struct {
 	Organisation Organisation `json:"organisation,omitempty"`
 	// Polled sources are read by us, so that we know up to when they were read.
 	Polled bool `json:"polled,omitempty"`
+	// UnreadAfter is for how long a polled source may go unread before that is a
+	// gap on record; 0 is DefaultUnread.
+	UnreadAfter Span `json:"unread_after,omitempty"`
+	// ExpectEvery is for how long nothing may come from the source before it is
+	// called silent; 0: nothing is expected of it.
+	ExpectEvery Span `json:"expect_every,omitempty"`
 	// Reading is the canonical text of all that the source's interpreter goes
 	// by: labels, patterns, mappings, trusted hosts.
 	Reading json.RawMessage `json:"reading,omitempty"`
@@ -79,6 +85,18 @@ func (s SourceRule) Skew() time.Duration {
 		return s.Tolerance.D()
 	}
 	return DefaultTolerance
+}
+
+// DefaultUnread is for how long a polled source may go unread. A mailbox is
+// looked into every minute, and a mail server that is restarted is back in less.
+const DefaultUnread = 10 * time.Minute
+
+// Unread returns for how long s may go unread.
+func (s SourceRule) Unread() time.Duration {
+	if s.UnreadAfter > 0 {
+		return s.UnreadAfter.D()
+	}
+	return DefaultUnread
 }
 
 // Rules is all that decides and is not a signal. Its canonical text stands in

@@ -25,7 +25,7 @@ func Size(e *incident.Entry) int {
 		n += 32 + len(a.ID) + len(a.State) + len(a.Why)
 	}
 	if e.Note != nil {
-		n += 410 + len(e.Note.Author)
+		n += 510 + len(e.Note.Author) + len(e.Note.Source)
 	}
 	if e.Signal != nil {
 		n += sizeSignal(e.Signal)

@@ -139,5 +139,16 @@ func (c *coder) note(n *incident.Note) {
 	if c.may("author", n.Author == "") {
 		name(c, &n.Author, staff)
 	}
+	if c.may("source", n.Source == "") {
+		name(c, &n.Source, slug)
+	}
+	if c.may("from", n.From.IsZero()) {
+		c.instant(&n.From)
+		c.full(n.From.IsZero())
+	}
+	if c.may("until", n.Until.IsZero()) {
+		c.instant(&n.Until)
+		c.full(n.Until.IsZero())
+	}
 	c.end()
 }
