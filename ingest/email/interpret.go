@@ -92,20 +92,8 @@ type mailing struct {
 	lines  []line
 }
 
-// layout joins the texts of the mail. Those of attached mails are quoted.
-func (m *mailing) layout() {
-	m.body = m.subject + "\n\n" + m.document.body()
-	m.lines = splitLines(m.body)
-	if m.inner.Len() == 0 {
-		return
-	}
-	m.body += "\n\n"
-	begin := len(m.body)
-	m.body += m.inner.String()
-	for _, l := range splitLines(m.body[begin:]) {
-		m.lines = append(m.lines, line{l.begin + begin, l.end + begin, true})
-	}
-}
+// layout joins the texts of the mail and marks their lines.
+func (m *mailing) layout() { m.body, m.lines = m.document.layout() }
 
 // own returns the sender's own words: the subject and what is not quoted.
 func (m *mailing) own() string { return m.collect(false) }

@@ -37,6 +37,14 @@ type document struct {
 	report   bool     // multipart/report: a delivery or read report
 	broken   incident.Why
 	parts    int
+	// forwarded are the mails that this one repeats or has attached, in the
+	// order of the text; layout fills it.
+	forwarded []forwarded
+	// calendar says that it is an invitation, or has one as a part.
+	calendar bool
+	// opaque says that a part which may hold the sender's own words could not
+	// be read: a winmail.dat or a signed body. The rest was read.
+	opaque bool
 }
 
 // parse reads a mail.

@@ -10,15 +10,6 @@ import (
 	"golang.org/x/net/html"
 )
 
-// A line is one line of a mail's text, by its byte range there.
-type line struct {
-	begin, end int
-	quoted     bool // not the sender's own new words
-}
-
-// maxLines bounds the lines of a text that are looked at.
-const maxLines = 20_000
-
 // textPatterns is compiled once.
 var textPatterns = sync.OnceValue(func() (p struct{ quote, original, wrote, from, sent, separator *regexp.Regexp }) {
 	p.quote = regexp.MustCompile(`^[ \t]*>`)
@@ -31,65 +22,6 @@ var textPatterns = sync.OnceValue(func() (p struct{ quote, original, wrote, from
 	p.separator = regexp.MustCompile(`^[*_?\x{a0} ]*(?:\([^()\n]{0,80}\)[*_?\x{a0} ]*)?(?:[:\x{ff1a}|=\t]|[-\x{2013}][ \x{a0}])[|]?` + blank + `\|?` + blank)
 	return p
 })
-
-// splitLines cuts text into lines and marks those that repeat another mail:
-// what stands behind a > sign, and everything below "-----Original Message-----",
-// "On … wrote:" or the From: and Sent: lines that Outlook puts over a reply.
-func splitLines(text string) []line {
-	p := textPatterns()
-	var lines []line
-	for at := 0; at < len(text) && len(lines) < maxLines; {
-		end := strings.IndexByte(text[at:], '\n')
-		next := len(text)
-		if end >= 0 {
-			next = at + end + 1
-		}
-		end = at + len(strings.TrimRight(text[at:next], "\r\n"))
-		lines = append(lines, line{begin: at, end: end})
-		at = next
-	}
-	of := func(i int) string {
-		if i < 0 || i >= len(lines) {
-			return ""
-		}
-		return text[lines[i].begin:lines[i].end]
-	}
-	rest := false
-	for i := range lines {
-		s := of(i)
-		switch {
-		case rest:
-		case p.quote.MatchString(s):
-			lines[i].quoted = true
-			continue
-		case p.original.MatchString(s):
-			rest = true
-		case p.wrote.MatchString(s), p.wrote.MatchString(s + " " + of(i+1)):
-			// Where > signs follow they say what is quoted: somebody may
-			// answer below.
-			lines[i].quoted = true
-			rest = !quotedBelow(lines[i+1:], of, i+1)
-			continue
-		case p.from.MatchString(s):
-			for j := i + 1; j <= i+4; j++ {
-				rest = rest || p.sent.MatchString(of(j))
-			}
-		}
-		lines[i].quoted = rest
-	}
-	return lines
-}
-
-// quotedBelow reports whether a > sign opens one of the next lines that are not
-// empty.
-func quotedBelow(below []line, of func(int) string, from int) bool {
-	for i := range below[:min(len(below), 4)] {
-		if textPatterns().quote.MatchString(of(from + i)) {
-			return true
-		}
-	}
-	return false
-}
 
 // A labelled is what stands behind a label.
 type labelled struct {
