@@ -23,6 +23,8 @@ const (
 	// holdPoll is how often the sources are asked how far they were read while
 	// a deadline waits for them.
 	holdPoll = time.Second
+	// listenEvery is how often it is looked whether every source can be heard.
+	listenEvery = time.Minute
 	// longest is the longest sleep of the timer.
 	longest = 24 * time.Hour
 )
@@ -288,6 +290,9 @@ func (l *loop) arm() {
 	d := longest
 	if t, ok := l.state.Next(); ok {
 		d = min(d, max(0, time.Until(t)))
+	}
+	if l.state.Listening() {
+		d = min(d, listenEvery)
 	}
 	if l.state.Holding() {
 		d = min(d, holdPoll)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -13,6 +14,10 @@ import (
 func (s *State) Dump() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "n=%d at=%s pos=%s rules=%d quiet=%v\n", s.n, s.at, s.pos, s.rulesN, s.quiet)
+	for _, n := range slices.Sorted(maps.Keys(s.sources)) {
+		fmt.Fprintf(&b, "source %s %+v\n", n, *s.sources[n])
+	}
+	fmt.Fprintf(&b, "begun %s\n", s.begun)
 	all := make([]*inc, 0, len(s.incidents))
 	for _, i := range s.incidents {
 		all = append(all, i)

@@ -16,13 +16,14 @@ func (s *State) Restore(e incident.Entry) error {
 	s.n, s.at, s.pos = e.N, e.At, e.Pos
 	if e.Signal != nil {
 		s.seen[e.Signal.Mark] = struct{}{}
+		s.heardFrom(e.Signal)
 	}
 	switch e.Kind {
 	case incident.KindRules:
 		return s.restoreRules(e)
 	case incident.KindNote:
 		if e.Note != nil {
-			s.noted(*e.Note)
+			s.noted(e.At, *e.Note)
 		}
 	case incident.KindQuarantined:
 		s.unread[e.N] = true
@@ -48,6 +49,7 @@ func (s *State) restoreRules(e incident.Entry) error {
 		return fmt.Errorf("restore entry %d: %w", e.N, err)
 	}
 	s.rulesN = e.N
+	s.named(e.At)
 	return nil
 }
 

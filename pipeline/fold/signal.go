@@ -45,6 +45,7 @@ func (s *State) Signal(at time.Time, in Input) []incident.Entry {
 	if _, known := s.seen[in.Bare.Mark]; known {
 		e := s.entry(at, incident.KindRepeated, incident.WhyDuplicate)
 		e.Signal = in.Bare
+		s.heardFrom(in.Bare)
 		return []incident.Entry{e}
 	}
 	var out []incident.Entry
@@ -72,6 +73,11 @@ func (s *State) Signal(at time.Time, in Input) []incident.Entry {
 		out = append(out, e)
 	}
 	s.seen[in.Bare.Mark] = struct{}{}
+	for i := range out {
+		if out[i].Signal != nil {
+			s.heardFrom(out[i].Signal)
+		}
+	}
 	return out
 }
 

@@ -34,6 +34,8 @@ type State struct {
 	due       dueHeap
 	held      map[*inc]bool   // have a crossing that waits for its sources to be read
 	unread    map[uint64]bool // entries of quarantined signals that nobody has settled
+	begun     time.Time       // when the processor took over last
+	sources   map[incident.SourceName]*source
 }
 
 type policyVersion struct {
@@ -63,6 +65,7 @@ func New(compile Compile) *State {
 		seen:      map[incident.Mark]struct{}{},
 		held:      map[*inc]bool{},
 		unread:    map[uint64]bool{},
+		sources:   map[incident.SourceName]*source{},
 	}
 }
 
@@ -181,6 +184,7 @@ func (s *State) SetRules(at time.Time, r *incident.Rules) ([]incident.Entry, err
 	}
 	s.rulesN = s.n + 1
 	e := s.entry(at, incident.KindRules, "")
+	s.named(e.At)
 	e.Text = text
 	return append([]incident.Entry{e}, s.afterRules(at)...), nil
 }
@@ -229,12 +233,22 @@ func sameClocks(a, b *incident.IncidentRecord) bool {
 func (s *State) Note(at time.Time, note incident.Note) incident.Entry {
 	e := s.entry(at, incident.KindNote, "")
 	e.Note = &note
-	s.noted(note)
+	s.noted(e.At, note)
 	return e
 }
 
-func (s *State) noted(note incident.Note) {
+func (s *State) noted(at time.Time, note incident.Note) {
 	switch note.Code {
+	case incident.NoteStarted:
+		s.begun = at
+	case incident.NoteUnread:
+		s.of(note.Source).unread = note.From
+	case incident.NoteRead:
+		s.of(note.Source).unread = time.Time{}
+	case incident.NoteSilent:
+		s.of(note.Source).silent = note.From
+	case incident.NoteHeard:
+		s.of(note.Source).silent = time.Time{}
 	case incident.NoteBackfillBegin:
 		s.quiet = true
 	case incident.NoteBackfillEnd:

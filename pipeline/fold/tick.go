@@ -42,6 +42,9 @@ func (s *State) Tick(t Tick, limit int) []incident.Entry {
 	if len(out) < limit {
 		out = append(out, s.releaseHeld(t, limit-len(out))...)
 	}
+	if len(out) < limit {
+		out = append(out, s.unheard(t, limit-len(out))...)
+	}
 	return out
 }
 
