@@ -118,6 +118,11 @@ const (
 	FlagReceivedHop  Flag = "by_received"     // the receipt is the topmost Received header of a trusted host
 	FlagAutomatic    Flag = "automatic"       // sent by a machine, not a person
 	FlagUnreadTime   Flag = "time_unread"     // a machine's time stood there and could not be read
+	FlagReply        Flag = "reply"           // an answer within a thread
+	FlagList         Flag = "list_mail"       // came by a mailing list or in bulk
+	FlagCalendar     Flag = "calendar"        // an invitation, or an answer to one
+	FlagAdvice       Flag = "advice"          // asks whether something is allowed, tells of nothing
+	FlagBounced      Flag = "bounced_alert"   // an alert of our own was not delivered
 )
 
 // FarPast is how long before its signal's receipt a stated time may lie before

@@ -16,7 +16,8 @@ func Whys() []Why {
 func Flags() []Flag {
 	return []Flag{FlagHourTwice, FlagHourMissing, FlagClipped, FlagSkewed, FlagDateOnly, FlagAbout,
 		FlagMonthFirst, FlagFarPast, FlagInconsistent, FlagToldBefore, FlagWide, FlagManyStated,
-		FlagUnconfirmed, FlagMayBeOver, FlagProvisional, FlagInternalDate, FlagReceivedHop, FlagAutomatic, FlagUnreadTime}
+		FlagUnconfirmed, FlagMayBeOver, FlagProvisional, FlagInternalDate, FlagReceivedHop, FlagAutomatic, FlagUnreadTime,
+		FlagReply, FlagList, FlagCalendar, FlagAdvice, FlagBounced}
 }
 
 // Openings lists what a signal may do where no incident is there yet.
