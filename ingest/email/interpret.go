@@ -12,7 +12,7 @@ import (
 )
 
 // Version is the interpreter that this package is.
-const Version = "email/1"
+const Version = "email/2"
 
 // An Interpreter reads facts in mails. It is pure: the same signal and rule
 // give the same facts. Its methods may be called by several goroutines.

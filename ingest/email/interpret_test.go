@@ -59,8 +59,8 @@ func facts(t testing.TB, mail string, change ...func(*email.Config)) incident.Fa
 	t.Helper()
 	x := &email.Interpreter{Ours: func(id string) bool { return id == "ours" }}
 	r := x.Interpret(signal(t, mail), config(change...).Rule())
-	if r.Interpreter != "email/1" {
-		t.Errorf("Interpreter = %q, want email/1", r.Interpreter)
+	if r.Interpreter != email.Version {
+		t.Errorf("Interpreter = %q, want %q", r.Interpreter, email.Version)
 	}
 	if len(r.Parts) != 1 {
 		t.Fatalf("%d parts, quarantine %q, want one part", len(r.Parts), r.Quarantine)
