@@ -40,6 +40,9 @@ type Book struct {
 	deadlines map[incident.PolicyID]*deadlines
 	active    map[ThresholdKey]int
 
+	gaps     []Gap
+	openGaps map[GapKey]int // index into gaps
+
 	labels  labels
 	tally   tally
 	counted counted
@@ -82,6 +85,7 @@ func NewBook() *Book {
 		open:       map[OpenKey]int{},
 		deadlines:  map[incident.PolicyID]*deadlines{},
 		active:     map[ThresholdKey]int{},
+		openGaps:   map[GapKey]int{},
 		labels:     newLabels(),
 		tally:      newTally(),
 	}
@@ -116,6 +120,8 @@ func (b *Book) Apply(e incident.Entry) error {
 	b.countSignal(&e)
 	b.countAlerts(&e)
 	switch e.Kind {
+	case incident.KindNote:
+		b.listen(&e)
 	case incident.KindQuarantined:
 		b.quarantine(&e)
 	case incident.KindRefused:

@@ -32,7 +32,10 @@ type Snapshot struct {
 	Waiting         map[incident.DecisionKind]int
 	OldestCandidate time.Time // zero where none waits
 
+	Gaps map[GapKey]time.Time // that are open, with their beginning
+
 	Signals  map[SignalKey]uint64
+	Unread   map[UnreadKey]uint64
 	Verdicts map[VerdictKey]uint64
 	Changes  map[ChangeKey]uint64
 	Late     map[LateKey]uint64
@@ -58,7 +61,7 @@ func (b *Book) Snapshot(now time.Time) Snapshot {
 		Sources: slices.Sorted(slices.Values(b.labels.sources)), Polled: map[incident.SourceName]bool{},
 		Current: b.figures(m, now), Previous: b.figures(m.Previous(), now),
 		Open: map[LabelledOpen]int{}, Next: map[incident.PolicyID]time.Time{}, ActiveAlerts: maps.Clone(b.active),
-		Waiting: map[incident.DecisionKind]int{},
+		Waiting: map[incident.DecisionKind]int{}, Gaps: map[GapKey]time.Time{}, Unread: maps.Clone(b.tally.unread),
 		Signals: maps.Clone(b.tally.signals), Verdicts: maps.Clone(b.tally.verdicts), Changes: maps.Clone(b.tally.changes),
 		Late: maps.Clone(b.tally.late), Alerts: maps.Clone(b.tally.alerts),
 	}
@@ -81,6 +84,9 @@ func (b *Book) Snapshot(now time.Time) Snapshot {
 		if t := d.next(); !t.IsZero() {
 			s.Next[p] = t
 		}
+	}
+	for k, at := range b.openGaps {
+		s.Gaps[k] = b.gaps[at].From
 	}
 	b.snapWaiting(&s)
 	return s

@@ -9,6 +9,7 @@ import (
 // A tally counts events. Nothing is ever taken away from it.
 type tally struct {
 	signals  map[SignalKey]uint64
+	unread   map[UnreadKey]uint64
 	verdicts map[VerdictKey]uint64
 	changes  map[ChangeKey]uint64
 	late     map[LateKey]uint64
@@ -19,6 +20,19 @@ type tally struct {
 type SignalKey struct {
 	Source string // a source of the rules, or Other
 	Result incident.Kind
+}
+
+// An UnreadKey counts signals of which nothing, or not all, could be read.
+type UnreadKey struct {
+	Source string // as in SignalKey
+	Why    incident.Why
+}
+
+// Unreadables lists the reasons for which a signal is quarantined.
+func Unreadables() []incident.Why {
+	return []incident.Why{incident.WhyMalformed, incident.WhyTooLarge, incident.WhyTooManyParts, incident.WhyTruncated,
+		incident.WhyTooDeep, incident.WhyUnreadable, incident.WhyEncrypted, incident.WhyMapping, incident.WhyPanicked,
+		incident.WhyTimedOut, incident.WhyUnknownSource, incident.WhyStub}
 }
 
 // A VerdictKey counts first verdicts: each clock once, when its state first was
@@ -78,7 +92,7 @@ func Verdicts() []incident.State {
 
 func newTally() tally {
 	return tally{
-		signals: map[SignalKey]uint64{}, verdicts: map[VerdictKey]uint64{}, changes: map[ChangeKey]uint64{},
+		signals: map[SignalKey]uint64{}, unread: map[UnreadKey]uint64{}, verdicts: map[VerdictKey]uint64{}, changes: map[ChangeKey]uint64{},
 		late: map[LateKey]uint64{}, alerts: map[AlertKey]uint64{},
 	}
 }
@@ -96,6 +110,9 @@ func (b *Book) countSignal(e *incident.Entry) {
 	}
 	b.counted = c
 	b.tally.signals[SignalKey{b.labels.source(s.Source), e.Kind}]++
+	if e.Kind == incident.KindQuarantined {
+		b.tally.unread[UnreadKey{b.labels.source(s.Source), e.Why}]++
+	}
 }
 
 func (b *Book) countAlerts(e *incident.Entry) {

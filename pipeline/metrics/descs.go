@@ -51,6 +51,12 @@ var (
 	signals = desc("signals_total",
 		"Signals by what became of them; each incident that a signal speaks of counts.",
 		"source", "result")
+	quarantined = desc("quarantined_total",
+		"Signals of which nothing, or not all, could be read, by the reason; their bytes are kept. stub: marked at a level that may not be held, so that nothing of it is.",
+		"source", "why")
+	sourceGap = desc("source_gap",
+		"1 while the record has a gap open for the source: unread, nobody read it for longer than allowed; silent, nothing came from it for longer than is expected.",
+		"source", "kind")
 	thresholdsLate = desc("thresholds_late_total",
 		"Warnings, deadlines and reminders that were decided over ten seconds after their time.",
 		"policy", "threshold")
@@ -80,6 +86,6 @@ var (
 var descs = []*prometheus.Desc{
 	monthIncidents, monthDelay, monthUnmeasured, monthUndetermined, monthExcluded, monthCandidates,
 	openClocks, nextDeadline, alertsActive, decisionsWaiting, oldestCandidate,
-	firstVerdicts, verdictChanges, signals, thresholdsLate, alertChanges,
+	firstVerdicts, verdictChanges, signals, quarantined, sourceGap, thresholdsLate, alertChanges,
 	sourceSuccess, sourceWatermark, oldestUnprocessed, ledgerVerified, ledgerEntries, buildInfo,
 }

@@ -95,7 +95,11 @@ func (o *out) events() {
 		for _, k := range report.Results() {
 			o.counter(signals, o.s.Signals[report.SignalKey{Source: src, Result: k}], src, string(k))
 		}
+		for _, why := range report.Unreadables() {
+			o.counter(quarantined, o.s.Unread[report.UnreadKey{Source: src, Why: why}], src, string(why))
+		}
 	}
+	o.gaps()
 	for _, p := range o.s.Policies {
 		o.verdicts(string(p))
 		for _, t := range o.s.Thresholds[p] {
@@ -107,6 +111,27 @@ func (o *out) events() {
 				n := o.s.Alerts[report.AlertKey{Policy: policy, Threshold: threshold, State: state}]
 				o.counter(alertChanges, n, policy, threshold, string(state))
 			}
+		}
+	}
+}
+
+// gaps sends which sources are not heard. What the record says lags behind what
+// the ingestor itself shows by at most a minute.
+func (o *out) gaps() {
+	for _, s := range o.s.Sources {
+		polled, inForce := o.s.Polled[s]
+		if !inForce {
+			continue
+		}
+		for _, kind := range report.GapKinds() {
+			if kind == report.GapUnread && !polled {
+				continue
+			}
+			open := 0.0
+			if _, is := o.s.Gaps[report.GapKey{Source: s, Kind: kind}]; is {
+				open = 1
+			}
+			o.gauge(sourceGap, open, string(s), string(kind))
 		}
 	}
 }
