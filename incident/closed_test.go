@@ -72,6 +72,7 @@ func TestEveryConstantOfAClosedSetIsListed(t *testing.T) {
 		"AlertState": listed(incident.AlertStates()), "DecisionKind": listed(incident.DecisionKinds()),
 		"ActKind": listed(incident.Acts()), "Reason": listed(incident.Reasons()), "KeyKind": listed(incident.KeyKinds()),
 		"Channel": listed(incident.Channels()), "Milestone": listed(incident.Milestones()),
+		"DKIM": listed(incident.DKIMs()),
 	} {
 		t.Run(typ, func(t *testing.T) {
 			want := declared[typ]

@@ -92,6 +92,9 @@ type Signal struct {
 	Author string
 	// Role is the role of Author when the signal was taken: desk or manager.
 	Role Role
+	// DKIM holds what our own verification of the mail's signatures gave, at most
+	// MaxDKIM; empty where there is no signature or none was verified.
+	DKIM []DKIMResult
 	// Stub is the reason for which the raw bytes were replaced before they
 	// were stored, or empty. Example: "marked_secret".
 	Stub string

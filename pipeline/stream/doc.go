@@ -14,7 +14,7 @@
 // another way to a connection. [Open] creates what is missing and refuses what
 // is there with settings that could lose something.
 //
-// # The frame, version 1
+// # The frame, versions 1 and 2
 //
 // A message of SIGNALS is a frame: one signal after the other, each a line of
 // JSON, a newline, the raw bytes, a newline.
@@ -28,7 +28,8 @@
 // brackets is left out when empty. Anything else is not a frame: what is decoded
 // and encoded again gives the same bytes.
 //
-//	v          1. A reader refuses a version that it does not know.
+//	v          2 for a line with dkim, which version 1 did not have, else 1. A
+//	           reader refuses a version that it does not know.
 //	index      [the index that the signal had in the frame that was replaced;
 //	           only in a frame with the header Replaces, and there in each line]
 //	id         incident.SignalID, 64 hexadecimal digits, of the stored bytes
@@ -40,6 +41,9 @@
 //	author     [staff number of the credential's owner]
 //	role       [role of author at that time]
 //	stub       [why the raw bytes were replaced before they were stored]
+//	dkim       [what our own verification of the mail's signatures gave, up to 5:
+//	           {"d":domain,"s":selector,"r":pass, fail, temperror, permerror or
+//	           policy}]
 //	salt       32 random bytes, unpadded base64url. SHA-256(salt ‖ raw) is the
 //	           commitment that the record holds.
 //	len        number of raw bytes that follow the newline

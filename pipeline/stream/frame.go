@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -22,10 +23,13 @@ const (
 	// of EVIDENCE. It leaves room for the line of the longest author.
 	MaxInline = MaxFrameBytes - 4<<10
 
-	frameVersion  = 1
-	saltBytes     = 32
-	maxAuthor     = 256 // bytes of author and stub, each
-	replacesField = "Replaces"
+	// A line is version 2 if it has the field dkim, which a reader of version 1
+	// would take for damage, else version 1 as ever.
+	frameVersion     = 1
+	frameVersionDKIM = 2
+	saltBytes        = 32
+	maxAuthor        = 256 // bytes of author and stub, each
+	replacesField    = "Replaces"
 )
 
 // A frameSignal is one signal of a frame. Raw aliases the frame, and is nil when
@@ -74,6 +78,10 @@ func (s *frameSignal) check() error {
 		return fmt.Errorf("author: must be at most %d printable ASCII characters without quote and backslash", maxAuthor)
 	case len(s.Stub) > maxAuthor || !plain(s.Stub):
 		return fmt.Errorf("stub: must be at most %d printable ASCII characters without quote and backslash", maxAuthor)
+	case len(s.DKIM) > incident.MaxDKIM:
+		return fmt.Errorf("dkim: at most %d results", incident.MaxDKIM)
+	case !writableDKIM(s.DKIM):
+		return errors.New("dkim: a result or a name in it is not known")
 	case !writable(s.Received):
 		return fmt.Errorf("received time %s: outside of the years 1 to 9999", s.Received)
 	case !s.Stamped.IsZero() && !writable(s.Stamped):
@@ -81,6 +89,10 @@ func (s *frameSignal) check() error {
 	default:
 		return nil
 	}
+}
+
+func writableDKIM(all []incident.DKIMResult) bool {
+	return !slices.ContainsFunc(all, func(r incident.DKIMResult) bool { return !r.Valid() })
 }
 
 func knownChannel(c incident.Channel) bool {
@@ -138,7 +150,11 @@ func appendSignal(b []byte, s *frameSignal) []byte {
 
 // appendLine appends the line of s. The order of its fields is the format.
 func appendLine(b []byte, s *frameSignal) []byte {
-	b = append(b, `{"v":1`...)
+	if len(s.DKIM) > 0 {
+		b = append(b, `{"v":2`...)
+	} else {
+		b = append(b, `{"v":1`...)
+	}
 	if s.index >= 0 {
 		b = append(b, `,"index":`...)
 		b = strconv.AppendInt(b, int64(s.index), 10)
@@ -169,7 +185,9 @@ func appendLine(b []byte, s *frameSignal) []byte {
 		b = append(b, `","stub":"`...)
 		b = append(b, s.Stub...)
 	}
-	b = append(b, `","salt":"`...)
+	b = append(b, '"')
+	b = appendDKIM(b, s.DKIM)
+	b = append(b, `,"salt":"`...)
 	b = base64.RawURLEncoding.AppendEncode(b, s.salt[:])
 	b = append(b, `","len":`...)
 	if s.evidence == nil {
@@ -183,6 +201,27 @@ func appendLine(b []byte, s *frameSignal) []byte {
 	b = append(b, `,"sha256":"`...)
 	b = base64.RawURLEncoding.AppendEncode(b, s.evidence.sha[:])
 	return append(b, `"}}`...)
+}
+
+// appendDKIM appends the field dkim, unless it is empty.
+func appendDKIM(b []byte, all []incident.DKIMResult) []byte {
+	for i, r := range all {
+		if i == 0 {
+			b = append(b, `,"dkim":[{"d":"`...)
+		} else {
+			b = append(b, `,{"d":"`...)
+		}
+		b = append(b, r.Domain...)
+		b = append(b, `","s":"`...)
+		b = append(b, r.Selector...)
+		b = append(b, `","r":"`...)
+		b = append(b, r.Result...)
+		b = append(b, `"}`...)
+	}
+	if len(all) > 0 {
+		b = append(b, ']')
+	}
+	return b
 }
 
 var errFrameTooLarge = errors.New("frame is larger than 512 KiB")
@@ -228,7 +267,7 @@ func decodeSignal(b []byte, s *frameSignal) (line []byte, length int, rest []byt
 	p := lineParser{b: b}
 	s.index = -1
 	p.want(`{"v":`)
-	if v := p.number(); p.err == nil && v != frameVersion {
+	if v := p.number(); p.err == nil && v != frameVersion && v != frameVersionDKIM {
 		return nil, 0, nil, fmt.Errorf("frame version %d is not known: written by a newer release", v)
 	}
 	if p.has(`,"index":`) {
@@ -256,6 +295,7 @@ func decodeSignal(b []byte, s *frameSignal) (line []byte, length int, rest []byt
 	if p.has(`,"stub":"`) {
 		s.Stub = p.text()
 	}
+	s.DKIM = p.dkim()
 	p.want(`,"salt":"`)
 	p.base64(s.salt[:])
 	p.want(`,"len":`)
@@ -369,6 +409,30 @@ func (p *lineParser) time() time.Time {
 		return time.Time{}
 	}
 	return t.UTC()
+}
+
+// dkim reads the field dkim if it stands there.
+func (p *lineParser) dkim() (all []incident.DKIMResult) {
+	if !p.has(`,"dkim":[{"d":"`) {
+		return nil
+	}
+	for p.err == nil {
+		var r incident.DKIMResult
+		r.Domain = p.text()
+		p.want(`,"s":"`)
+		r.Selector = p.text()
+		p.want(`,"r":"`)
+		r.Result = incident.DKIM(p.text())
+		p.want(`}`)
+		if all = append(all, r); len(all) > incident.MaxDKIM {
+			p.fail("fewer results")
+		}
+		if !p.has(`,{"d":"`) {
+			break
+		}
+	}
+	p.want(`]`)
+	return all
 }
 
 func (p *lineParser) number() int64 {

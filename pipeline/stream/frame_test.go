@@ -94,8 +94,98 @@ func TestFrameV1IsWhatItWasWhenItWasWritten(t *testing.T) {
 	}
 }
 
+// signedSignals are mails whose signatures were verified: lines of version 2.
+func signedSignals() []frameSignal {
+	mail := goldenSignals()[1]
+	mail.DKIM = []incident.DKIMResult{{Domain: "example.org", Selector: "s-1._x", Result: incident.DKIMPass}}
+	five := goldenSignals()[4]
+	five.DKIM = []incident.DKIMResult{
+		{Domain: "example.org", Selector: "a", Result: incident.DKIMFail},
+		{Domain: "example.org", Selector: "b", Result: incident.DKIMTempError},
+		{Domain: "desk.example.org", Selector: "c", Result: incident.DKIMPermError},
+		{Domain: "list.invalid", Selector: "d", Result: incident.DKIMPolicy},
+		{Result: incident.DKIMPermError},
+	}
+	stub := goldenSignals()[3]
+	stub.Author, stub.Role = "QX71", incident.RoleDesk
+	stub.DKIM = []incident.DKIMResult{{Domain: "example.org", Selector: "s", Result: incident.DKIMPolicy}}
+	return []frameSignal{mail, goldenSignals()[0], five, stub}
+}
+
+func TestFrameV2IsWhatItWasWhenItWasWritten(t *testing.T) {
+	const golden = "testdata/frame_v2.txt"
+	want := signedSignals()
+	if *update {
+		if err := os.WriteFile(golden, encodeFrame(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	file, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(file), string(encodeFrame(want))); diff != "" {
+		t.Errorf("encoded (-golden +now):\n%s", diff)
+	}
+	got, err := decodeFrame(file, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got, frameCmp); diff != "" {
+		t.Errorf("decoded (-want +got):\n%s", diff)
+	}
+}
+
+// A release that knows version 1 only must say that a newer one wrote the line,
+// not that it is damaged; and a line has one form only.
+func TestAVersionStandsForItsFieldsAlone(t *testing.T) {
+	signed, plain := signedSignals()[:1], goldenSignals()[:1]
+	for _, tt := range []struct {
+		name     string
+		frame    []byte
+		old, new string
+		want     string
+	}{
+		{"version 1 with dkim", encodeFrame(signed), `{"v":2,`, `{"v":1,`, "canonical"},
+		{"version 2 without dkim", encodeFrame(plain), `{"v":1,`, `{"v":2,`, "canonical"},
+		{"an empty list", encodeFrame(plain), `,"salt"`, `,"dkim":[],"salt"`, "want"},
+		{"an unknown result", encodeFrame(signed), `"r":"pass"`, `"r":"good"`, "dkim"},
+		{"a name in capitals", encodeFrame(signed), `"d":"example.org"`, `"d":"Example.org"`, "dkim"},
+		{"a name that is too long", encodeFrame(signed), `"d":"example.org"`, `"d":"` + strings.Repeat("a", incident.MaxDKIMName) + `"`, "dkim"},
+		{"six results", encodeFrame(signed), `"r":"pass"}`, `"r":"pass"}` + strings.Repeat(`,{"d":"a","s":"b","r":"pass"}`, 5), "fewer results"},
+		{"a list without end", encodeFrame(signed), `"r":"pass"}]`, `"r":"pass"}`, "want"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if n := bytes.Count(tt.frame, []byte(tt.old)); n != 1 {
+				t.Fatalf("%q stands %d times in the frame, want once", tt.old, n)
+			}
+			_, err := decodeFrame(bytes.Replace(tt.frame, []byte(tt.old), []byte(tt.new), 1), false)
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("decodeFrame = %v, want an error with %q", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestTheLongestLineLeavesRoomForTheLargestInlineBytes(t *testing.T) {
+	s := goldenSignals()[4]
+	s.index = MaxFrameSignals - 1
+	s.Source = incident.SourceName(strings.Repeat("s", 40))
+	s.Author, s.Stub = strings.Repeat("a", maxAuthor), strings.Repeat("b", maxAuthor)
+	s.Stamped, s.Role = s.Received, incident.RoleManager
+	for range incident.MaxDKIM {
+		s.DKIM = append(s.DKIM, incident.DKIMResult{Domain: strings.Repeat("d", incident.MaxDKIMName), Result: incident.DKIMTempError})
+	}
+	if err := s.check(); err != nil {
+		t.Fatal(err)
+	}
+	if got, room := len(appendLine(nil, &s))+2, MaxFrameBytes-MaxInline; got > room {
+		t.Errorf("the longest line has %d bytes, room is for %d", got, room)
+	}
+}
+
 func TestLineIsJSONWithTheDocumentedFields(t *testing.T) {
-	for _, s := range goldenSignals() {
+	for _, s := range append(goldenSignals(), signedSignals()...) {
 		var got map[string]any
 		if err := json.Unmarshal(appendLine(nil, &s), &got); err != nil {
 			t.Fatalf("line of %s: %v", s.Source, err)
@@ -124,7 +214,7 @@ func TestFramesThatAreRefused(t *testing.T) {
 		want     string
 	}{
 		{"empty", nil, false, "empty"},
-		{"newer version", edit(`{"v":1,`, `{"v":2,`), false, "version 2"},
+		{"newer version", edit(`{"v":1,`, `{"v":3,`), false, "version 3"},
 		{"cut in the line", whole[:40], false, "byte"},
 		{"cut in the raw bytes", whole[:len(whole)-3], false, "raw bytes"},
 		{"last newline missing", whole[:len(whole)-1], false, "raw bytes"},
@@ -185,6 +275,13 @@ func TestAnySignalSurvivesEncodingAndDecoding(t *testing.T) {
 			s.Auth = rapid.SampledFrom([]incident.Auth{incident.AuthNone, incident.AuthBasic, incident.AuthOwner}).Draw(t, "auth")
 			s.Author, s.Stub = words.Draw(t, "author"), words.Draw(t, "stub")
 			s.Role = rapid.SampledFrom([]incident.Role{"", incident.RoleDesk, incident.RoleManager}).Draw(t, "role")
+			for range rapid.IntRange(0, incident.MaxDKIM).Draw(t, "signatures") {
+				s.DKIM = append(s.DKIM, incident.DKIMResult{
+					Domain:   rapid.StringMatching(`[a-z0-9._-]{0,40}`).Draw(t, "domain"),
+					Selector: rapid.StringMatching(`[a-z0-9._-]{0,40}`).Draw(t, "selector"),
+					Result:   rapid.SampledFrom(incident.DKIMs()).Draw(t, "result"),
+				})
+			}
 			s.Raw = rapid.SliceOfN(rapid.Byte(), 0, 200).Draw(t, "raw")
 			s.ID = incident.NewSignalID(s.Source, s.Raw)
 			s.salt = newSalt()
@@ -209,6 +306,7 @@ func TestAnySignalSurvivesEncodingAndDecoding(t *testing.T) {
 func FuzzDecodeFrame(f *testing.F) {
 	all := goldenSignals()
 	f.Add(encodeFrame(all), false)
+	f.Add(encodeFrame(signedSignals()), false)
 	for i := range all {
 		f.Add(encodeFrame(all[i:i+1]), false)
 		all[i].index = 7 * i
