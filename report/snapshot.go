@@ -36,6 +36,7 @@ type Snapshot struct {
 
 	Signals  map[SignalKey]uint64
 	Unread   map[UnreadKey]uint64
+	Bounced  map[string]uint64
 	Verdicts map[VerdictKey]uint64
 	Changes  map[ChangeKey]uint64
 	Late     map[LateKey]uint64
@@ -61,7 +62,7 @@ func (b *Book) Snapshot(now time.Time) Snapshot {
 		Sources: slices.Sorted(slices.Values(b.labels.sources)), Polled: map[incident.SourceName]bool{},
 		Current: b.figures(m, now), Previous: b.figures(m.Previous(), now),
 		Open: map[LabelledOpen]int{}, Next: map[incident.PolicyID]time.Time{}, ActiveAlerts: maps.Clone(b.active),
-		Waiting: map[incident.DecisionKind]int{}, Gaps: map[GapKey]time.Time{}, Unread: maps.Clone(b.tally.unread),
+		Waiting: map[incident.DecisionKind]int{}, Gaps: map[GapKey]time.Time{}, Unread: maps.Clone(b.tally.unread), Bounced: maps.Clone(b.tally.bounced),
 		Signals: maps.Clone(b.tally.signals), Verdicts: maps.Clone(b.tally.verdicts), Changes: maps.Clone(b.tally.changes),
 		Late: maps.Clone(b.tally.late), Alerts: maps.Clone(b.tally.alerts),
 	}

@@ -10,6 +10,7 @@ import (
 type tally struct {
 	signals  map[SignalKey]uint64
 	unread   map[UnreadKey]uint64
+	bounced  map[string]uint64 // alerts of ours that came back undelivered, by source as in SignalKey
 	verdicts map[VerdictKey]uint64
 	changes  map[ChangeKey]uint64
 	late     map[LateKey]uint64
@@ -92,7 +93,7 @@ func Verdicts() []incident.State {
 
 func newTally() tally {
 	return tally{
-		signals: map[SignalKey]uint64{}, unread: map[UnreadKey]uint64{}, verdicts: map[VerdictKey]uint64{}, changes: map[ChangeKey]uint64{},
+		signals: map[SignalKey]uint64{}, unread: map[UnreadKey]uint64{}, bounced: map[string]uint64{}, verdicts: map[VerdictKey]uint64{}, changes: map[ChangeKey]uint64{},
 		late: map[LateKey]uint64{}, alerts: map[AlertKey]uint64{},
 	}
 }
@@ -110,6 +111,9 @@ func (b *Book) countSignal(e *incident.Entry) {
 	}
 	b.counted = c
 	b.tally.signals[SignalKey{b.labels.source(s.Source), e.Kind}]++
+	if slices.Contains(s.Flags, incident.FlagBounced) {
+		b.tally.bounced[b.labels.source(s.Source)]++
+	}
 	if e.Kind == incident.KindQuarantined {
 		b.tally.unread[UnreadKey{b.labels.source(s.Source), e.Why}]++
 	}

@@ -95,6 +95,7 @@ func TestEverySeriesOfAClosedSetIsThereBeforeAnythingHappens(t *testing.T) {
 		"promptness_thresholds_late_total":                 2,
 		"promptness_alert_changes_total":                   3 * len(incident.AlertStates()),
 		"promptness_quarantined_total":                     3 * len(report.Unreadables()),
+		"promptness_alert_bounces_total":                   3,
 		"promptness_source_gap":                            3, // both of the one that we read, silent of the other
 		"promptness_source_last_success_timestamp_seconds": 1, // the one that we read
 		"promptness_source_watermark_timestamp_seconds":    1,

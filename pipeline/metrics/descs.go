@@ -54,6 +54,9 @@ var (
 	quarantined = desc("quarantined_total",
 		"Signals of which nothing, or not all, could be read, by the reason; their bytes are kept. stub: marked at a level that may not be held, so that nothing of it is.",
 		"source", "why")
+	alertBounces = desc("alert_bounces_total",
+		"Alerts of promptness of which a mail system says that they were not delivered, by the source that the report of it came to.",
+		"source")
 	sourceGap = desc("source_gap",
 		"1 while the record has a gap open for the source: unread, nobody read it for longer than allowed; silent, nothing came from it for longer than is expected.",
 		"source", "kind")
@@ -86,6 +89,6 @@ var (
 var descs = []*prometheus.Desc{
 	monthIncidents, monthDelay, monthUnmeasured, monthUndetermined, monthExcluded, monthCandidates,
 	openClocks, nextDeadline, alertsActive, decisionsWaiting, oldestCandidate,
-	firstVerdicts, verdictChanges, signals, quarantined, sourceGap, thresholdsLate, alertChanges,
+	firstVerdicts, verdictChanges, signals, quarantined, alertBounces, sourceGap, thresholdsLate, alertChanges,
 	sourceSuccess, sourceWatermark, oldestUnprocessed, ledgerVerified, ledgerEntries, buildInfo,
 }

@@ -95,6 +95,7 @@ func (o *out) events() {
 		for _, k := range report.Results() {
 			o.counter(signals, o.s.Signals[report.SignalKey{Source: src, Result: k}], src, string(k))
 		}
+		o.counter(alertBounces, o.s.Bounced[src], src)
 		for _, why := range report.Unreadables() {
 			o.counter(quarantined, o.s.Unread[report.UnreadKey{Source: src, Why: why}], src, string(why))
 		}
