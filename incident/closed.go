@@ -17,6 +17,7 @@ func Flags() []Flag {
 	return []Flag{FlagHourTwice, FlagHourMissing, FlagClipped, FlagSkewed, FlagDateOnly, FlagAbout,
 		FlagMonthFirst, FlagFarPast, FlagInconsistent, FlagToldBefore, FlagWide, FlagManyStated,
 		FlagUnconfirmed, FlagMayBeOver, FlagProvisional, FlagInternalDate, FlagReceivedHop, FlagAutomatic, FlagUnreadTime,
+		FlagMidnight, FlagPartOfDay, FlagEitherHalf, FlagEitherDay, FlagSenderZone, FlagSpansSent, FlagAfterSent, FlagAgo,
 		FlagReply, FlagList, FlagCalendar, FlagAdvice, FlagBounced}
 }
 
