@@ -57,6 +57,12 @@ func Label(text string, receipt time.Time) (in incident.Interval, flags []incide
 	return in, flags, [2]int{p.begin, p.end}, nil
 }
 
+// LabelAt is [Label] for a value that may be relative ("this morning 9.15"),
+// read against a.
+func LabelAt(text string, a Anchor) (in incident.Interval, flags []incident.Flag, words [2]int, err error) {
+	return Label(text, a.Receipt)
+}
+
 // An expression is what was written, before any zone rule is asked.
 type expression struct {
 	from, to   moment // to is from unless it is a range
