@@ -34,10 +34,28 @@ type Source struct {
 
 	// Organisation is given to signals that name none. Empty: unknown.
 	Organisation incident.Organisation `yaml:"organisation"`
+
+	// UnreadAfter is for how long a source that is read by us, a mailbox, may
+	// go unread before that is a gap on record and an alert. Default 10m;
+	// between 1m and 24h.
+	UnreadAfter incident.Span `yaml:"unread_after"`
+
+	// ExpectEvery is the longest time that may pass without anything coming
+	// from the source; after it the source is called silent: a gap on record
+	// and an alert. Without it nothing is expected. Between 1m and 8784h, a
+	// year. A night, a weekend and a holiday must fit in.
+	ExpectEvery incident.Span `yaml:"expect_every"`
 }
 
-// MaxTolerance bounds Tolerance: a limit is an hour.
-const MaxTolerance = time.Hour
+// The bounds of a Source's spans: a limit is an hour.
+const (
+	MaxTolerance = time.Hour
+
+	minUnread   = time.Minute
+	maxUnread   = 24 * time.Hour
+	minExpected = time.Minute
+	maxExpected = 366 * 24 * time.Hour
+)
 
 // Telling says what arrival means, from which day on. In YAML it is one word
 // or a list of {tells, from}.
@@ -85,6 +103,12 @@ func (s Source) Validate() error {
 	if d := s.Tolerance.D(); d < 0 || d > MaxTolerance {
 		bad("tolerance: must lie between 0s and %s, is %s", MaxTolerance, d)
 	}
+	if d := s.UnreadAfter.D(); d != 0 && (d < minUnread || d > maxUnread) {
+		bad("unread_after: must lie between %s and %s, is %s", minUnread, maxUnread, d)
+	}
+	if d := s.ExpectEvery.D(); d != 0 && (d < minExpected || d > maxExpected) {
+		bad("expect_every: must lie between %s and %s, is %s", minExpected, maxExpected, d)
+	}
 	if s.Organisation != "" && !incident.SourceName(s.Organisation).Valid() {
 		bad("organisation: %q must match [a-z0-9-]{1,40}", s.Organisation)
 	}
@@ -109,6 +133,8 @@ func (s Source) Rule(ch incident.Channel) incident.SourceRule {
 		Tells:        slices.Clone([]incident.TellsFrom(s.Tells)),
 		Tolerance:    s.Tolerance,
 		Organisation: s.Organisation,
+		UnreadAfter:  s.UnreadAfter,
+		ExpectEvery:  s.ExpectEvery,
 	}
 }
 

@@ -73,6 +73,42 @@ func TestTheRuleSaysWhatTheSourceSays(t *testing.T) {
 	}
 }
 
+func TestTheRuleSaysHowOftenSomethingIsExpected(t *testing.T) {
+	s, err := decode(t, "name: reports\nunread_after: 20m\nexpect_every: 72h\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	r := s.Rule(incident.ChannelEmail)
+	if r.Unread() != 20*time.Minute || r.ExpectEvery.D() != 72*time.Hour {
+		t.Errorf("rule = unread after %s, expected every %s; want 20m and 72h", r.Unread(), r.ExpectEvery)
+	}
+	silent := ingest.Source{Name: "reports"}.Rule(incident.ChannelEmail)
+	if silent.UnreadAfter != 0 || silent.ExpectEvery != 0 {
+		t.Errorf("rule of a source that says nothing = %+v, want its text as it was before these keys", silent)
+	}
+}
+
+func TestARhythmThatCannotBeMeantIsRefused(t *testing.T) {
+	for text, want := range map[string]string{
+		"unread_after: 10s": "unread_after: must lie between 1m0s and 24h0m0s, is 10s",
+		"unread_after: 48h": "unread_after: must lie between 1m0s and 24h0m0s, is 48h0m0s",
+		"unread_after: -5m": "unread_after: must lie between",
+		"expect_every: 5s":  "expect_every: must lie between 1m0s and 8784h0m0s, is 5s",
+		"expect_every: -1h": "expect_every: must lie between",
+	} {
+		s, err := decode(t, "name: reports\n"+text+"\n")
+		if err == nil {
+			err = s.Validate()
+		}
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: Validate() = %v, want %q", text, err, want)
+		}
+	}
+}
+
 func TestEveryProblemOfASourceIsNamedAtOnce(t *testing.T) {
 	s := ingest.Source{
 		Name:         "SIEM!",

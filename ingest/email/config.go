@@ -221,6 +221,9 @@ func (c Config) Validate() error {
 	if d := c.Poll.D(); d < time.Second || d > maxIdle {
 		bad("poll: must lie between 1s and %s, is %s", maxIdle, d)
 	}
+	if u := c.UnreadAfter.D(); u != 0 && u <= c.Poll.D() {
+		bad("unread_after: must be longer than poll, %s, is %s", c.Poll, u)
+	}
 	if _, err := c.since(); err != nil {
 		bad("start: %w", err)
 	}

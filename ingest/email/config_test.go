@@ -65,6 +65,8 @@ name: Reports!
 address: imap.example.org
 tls: sometimes
 poll: 1h
+unread_after: 30m
+expect_every: 1s
 start: yesterday
 tells: perhaps
 trusted_hops: ["mx example"]
@@ -87,7 +89,7 @@ organisations: {"HM CTS": [x]}
 		t.Fatal("Validate() = nil, want problems")
 	}
 	for _, want := range []string{
-		"name:", "address:", "tls: unknown", "username:", "password_file:", "poll:", "start:", "tells[0].tells:",
+		"name:", "address:", "tls: unknown", "username:", "password_file:", "poll:", "unread_after: must be longer than poll", "expect_every:", "start:", "tells[0].tells:",
 		"trusted_hops[0]:", "desk_hosts[0]:", "authentication.authserv_id: \"a b\"", "authentication.authserv_id: name one way",
 		"authentication.internal_header.name:", "authentication.internal_header.value:", "labels.colour:", "labels.detected[0]:",
 		"references[0]:", "references[1]:", "opens_when_words[0]:", "organisations.HM CTS:",

@@ -121,6 +121,9 @@ func (c Config) Validate() error {
 	var all []error
 	bad := func(format string, args ...any) { all = append(all, fmt.Errorf(format, args...)) }
 	all = append(all, c.Source.Validate())
+	if c.UnreadAfter != 0 {
+		bad("unread_after: is only for sources that are read, a webhook is sent to: use expect_every")
+	}
 	if c.MaxBytes < 0 || c.MaxBytes > MaxBytes {
 		bad("max_bytes: must lie between 1 and %d, is %d", MaxBytes, c.MaxBytes)
 	}

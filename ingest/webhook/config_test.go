@@ -64,7 +64,7 @@ mapping:
 func TestEveryProblemOfTheSourcesIsNamedAtOnce(t *testing.T) {
 	bad := []webhook.Config{
 		{
-			Source: ingest.Source{Name: "a b", Organisation: "acme"}, Kind: "xml", MaxBytes: webhook.MaxBytes + 1,
+			Source: ingest.Source{Name: "a b", Organisation: "acme", UnreadAfter: incident.Span(time.Hour)}, Kind: "xml", MaxBytes: webhook.MaxBytes + 1,
 			Auth: webhook.Auth{Kind: "digest"}, Severities: map[string]incident.Impact{"P1": "grave"},
 		},
 		{
@@ -91,7 +91,7 @@ func TestEveryProblemOfTheSourcesIsNamedAtOnce(t *testing.T) {
 	got := err.Error()
 	for _, want := range []string{
 		`[0].name: "a b" must match`, `[0].organisation: unknown "acme" (have hmcts, laa, opg)`, `[0].kind: unknown kind "xml" (have alertmanager, json)`,
-		`[0].max_bytes: must lie`, `[0].auth.kind: unknown kind "digest" (have bearer, basic, hmac, none)`, `[0].severities[P1]: unknown impact "grave"`,
+		`[0].unread_after: is only for sources that are read`, `[0].max_bytes: must lie`, `[0].auth.kind: unknown kind "digest" (have bearer, basic, hmac, none)`, `[0].severities[P1]: unknown impact "grave"`,
 		`[1].auth.kind: none is only for a listener on loopback, and 0.0.0.0:8080 can be reached`, `[1].auth.token_file: has no meaning for kind none`,
 		`[1].opens_when: 1:1: unknown name "lables" (have alert, annotations, labels, status)`, `[1].ignore_when: 1:1: gives a value of type string, want bool`,
 		`[1].mapping: is only for kind json`, `[1].organisations[Courts]: unknown organisation "cuorts"`,
