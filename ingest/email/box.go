@@ -3,14 +3,12 @@ package email
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"sync"
 	"time"
 
 	"github.com/ministryofjustice/incident-promptness/ingest"
-	"github.com/ministryofjustice/incident-promptness/internal/conf"
 )
 
 // The bounds of what is taken of one mail.
@@ -76,10 +74,7 @@ func New(cfg Config, sink ingest.Sink, positions ingest.Positions, log *slog.Log
 	}
 	cfg = cfg.withDefaults()
 	_, err := cfg.tlsConfig()
-	if _, errSecret := conf.ReadSecret(cfg.PasswordFile); errSecret != nil {
-		err = errors.Join(err, fmt.Errorf("password_file: %w", errSecret))
-	}
-	if err != nil {
+	if err = errors.Join(err, cfg.readSecrets()); err != nil {
 		return nil, err
 	}
 	return &Box{

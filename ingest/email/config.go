@@ -50,6 +50,9 @@ type Config struct {
 	// PasswordFile holds the password.
 	PasswordFile string `yaml:"password_file"`
 
+	// OAuth2, in the place of PasswordFile, has a token asked for.
+	OAuth2 *OAuth2 `yaml:"oauth2"`
+
 	// Mailbox to read. Default INBOX. It is never changed. People who read it
 	// too may move a mail away before we have seen it: have the server copy
 	// what comes in to a folder of ours.
@@ -212,12 +215,7 @@ func (c Config) Validate() error {
 	default:
 		bad("tls: unknown %q (have implicit, starttls, none)", c.TLS)
 	}
-	if c.Username == "" {
-		bad("username: is missing")
-	}
-	if c.PasswordFile == "" {
-		bad("password_file: is missing")
-	}
+	all = append(all, c.validateAuth()...)
 	if d := c.Poll.D(); d < time.Second || d > maxIdle {
 		bad("poll: must lie between 1s and %s, is %s", maxIdle, d)
 	}

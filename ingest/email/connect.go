@@ -3,19 +3,14 @@ package email
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"slices"
 	"time"
 
 	"github.com/emersion/go-imap/v2"
 	"github.com/emersion/go-imap/v2/imapclient"
-	"github.com/emersion/go-sasl"
-
-	"github.com/ministryofjustice/incident-promptness/internal/conf"
 )
 
 // The bounds of what one conversation with the server may last. A connection
@@ -35,6 +30,7 @@ type ConnectError struct {
 	Address string
 	Err     error
 	hint    string
+	after   time.Duration
 }
 
 // Error returns the step, the address and the cause.
@@ -46,6 +42,10 @@ func (e *ConnectError) Unwrap() error { return e.Err }
 // Hint says what an operator may look at.
 func (e *ConnectError) Hint() string { return e.hint }
 
+// RetryAfter returns how long to wait at least before the next try, where that
+// is longer than after any failure.
+func (e *ConnectError) RetryAfter() time.Duration { return e.after }
+
 // tlsConfig returns how the server is checked.
 func (c Config) tlsConfig() (*tls.Config, error) {
 	host, _, err := net.SplitHostPort(c.Address)
@@ -56,22 +56,21 @@ func (c Config) tlsConfig() (*tls.Config, error) {
 	if c.TLS == TLSImplicit {
 		t.NextProtos = []string{"imap"}
 	}
-	if c.CAFile == "" {
-		return t, nil
-	}
-	pem, err := os.ReadFile(c.CAFile)
-	if err != nil {
+	if t.RootCAs, err = rootsOf(c.CAFile); err != nil {
 		return nil, fmt.Errorf("ca_file: %w", err)
-	}
-	t.RootCAs = x509.NewCertPool()
-	if !t.RootCAs.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("ca_file: %s holds no certificate in PEM form", c.CAFile)
 	}
 	return t, nil
 }
 
-// dial connects, logs in and opens the mailbox for reading only. The password
-// is read anew each time, so that it can be changed without a restart.
+// keepAlive finds a line that is dead while nothing is said on it within two
+// minutes, and keeps translators of addresses from forgetting it.
+func keepAlive() net.KeepAliveConfig {
+	return net.KeepAliveConfig{Enable: true, Idle: 45 * time.Second, Interval: 15 * time.Second, Count: 5}
+}
+
+// dial connects, logs in and opens the mailbox for reading only. What it logs in
+// with is read anew each time, so that it can be changed without a restart; a
+// token is asked for before, so that no connection waits for it.
 func dial(ctx context.Context, c Config) (mailbox, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialWithin)
 	defer cancel()
@@ -79,17 +78,21 @@ func dial(ctx context.Context, c Config) (mailbox, error) {
 		if ctx.Err() != nil {
 			err = errors.Join(context.Cause(ctx), err)
 		}
-		return &ConnectError{Step: step, Address: c.Address, Err: err, hint: hint}
+		e := &ConnectError{Step: step, Address: c.Address, Err: err, hint: hint, after: slow(err)}
+		if l, ok := errors.AsType[*loginError](err); ok {
+			e.hint, e.after = l.hint, l.after
+		}
+		return e
 	}
 	tlsConfig, err := c.tlsConfig()
 	if err != nil {
 		return nil, err
 	}
-	password, err := conf.ReadSecret(c.PasswordFile)
+	secret, err := c.credential(ctx)
 	if err != nil {
 		return nil, err
 	}
-	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", c.Address)
+	conn, err := (&net.Dialer{KeepAliveConfig: keepAlive()}).DialContext(ctx, "tcp", c.Address)
 	if err != nil {
 		return nil, fail("connect to", "check the address and port, and that this machine may reach it", err)
 	}
@@ -114,12 +117,13 @@ func dial(ctx context.Context, c Config) (mailbox, error) {
 			_ = conn.Close()
 			return nil, fail("connect to", "check tls (implicit needs a TLS port, usually 993) and ca_file", err)
 		}
-		b.client = imapclient.New(t, options)
+		b.client, b.sealed = imapclient.New(t, options), true
 	case TLSStart:
 		if b.client, err = imapclient.NewStartTLS(conn, options); err != nil {
 			_ = conn.Close()
 			return nil, fail("connect to", "check that the server offers STARTTLS on this port, and ca_file", err)
 		}
+		b.sealed = true
 	case TLSNone:
 		if host, _, _ := net.SplitHostPort(c.Address); !loopback(host) {
 			_ = conn.Close()
@@ -130,9 +134,9 @@ func dial(ctx context.Context, c Config) (mailbox, error) {
 		_ = conn.Close()
 		return nil, fmt.Errorf("connect to %s: unknown tls %q", c.Address, c.TLS)
 	}
-	if err := b.login(c.Username, password); err != nil {
+	if err := b.login(c, secret); err != nil {
 		b.Close()
-		return nil, fail("log in to", "check username and password_file, and that the account may use IMAP", err)
+		return nil, fail("log in to", "", err)
 	}
 	if err := b.open(c.Mailbox); err != nil {
 		b.Close()
@@ -145,6 +149,7 @@ func dial(ctx context.Context, c Config) (mailbox, error) {
 type connection struct {
 	conn   net.Conn
 	client *imapclient.Client
+	sealed bool // under TLS
 	state  state
 	idle   bool
 	news   chan struct{} // holds one token while there is news
@@ -157,17 +162,6 @@ func (b *connection) tell() {
 	case b.news <- struct{}{}:
 	default:
 	}
-}
-
-func (b *connection) login(user string, password conf.Secret) error {
-	if err := b.client.WaitGreeting(); err != nil {
-		return err
-	}
-	caps := b.client.Caps()
-	if !caps.Has(imap.AuthCap(sasl.Plain)) {
-		return b.client.Login(user, password.Reveal()).Wait()
-	}
-	return b.client.Authenticate(sasl.NewPlainClient("", user, password.Reveal()))
 }
 
 // open opens the mailbox with EXAMINE, by which nothing in it can be changed.

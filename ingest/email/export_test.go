@@ -49,3 +49,12 @@ func NewConnection(conn net.Conn) Mailbox {
 	b.client = imapclient.New(conn, nil)
 	return b
 }
+
+// Dial opens the mailbox that c names.
+func Dial(ctx context.Context, c Config) (Mailbox, error) { return dial(ctx, c.withDefaults()) }
+
+// Token asks for the token that c names.
+func Token(ctx context.Context, c Config) (string, error) {
+	s, err := c.OAuth2.token(ctx, c.Username)
+	return s.Reveal(), err
+}

@@ -71,7 +71,11 @@ func withSecrets(t testing.TB, text string) string {
 	dir := t.TempDir()
 	return secretFile.ReplaceAllStringFunc(text, func(path string) string {
 		file := filepath.Join(dir, filepath.Base(path))
-		if err := os.WriteFile(file, []byte(strings.Repeat(filepath.Base(path), 20)+"\n"), 0o600); err != nil {
+		secret := strings.Repeat(filepath.Base(path), 20)
+		if strings.HasSuffix(path, "-account") { // of Google
+			secret = `{"type":"service_account","client_email":"a@p.example.org","private_key":"…"}`
+		}
+		if err := os.WriteFile(file, []byte(secret+"\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		return file
