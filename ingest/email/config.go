@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"slices"
 	"strings"
 	"time"
 
@@ -93,11 +92,19 @@ type Config struct {
 	// Default INC\d{7,}, REQ\d{7,}, RITM\d{7,}.
 	References []string `yaml:"references"`
 
-	// OpensWhenWords are words that make a mail a suspected incident if they
-	// stand in its subject or new text, in any letter case. A mail without any
-	// of them, without a labelled line and without a reference becomes a
-	// candidate. Default: incident, breach, phishing, lost, stolen, …
+	// OpensWhen is a condition in CEL (https://cel.dev) for mail to open an
+	// incident, over the variables of Subjects; mail that does not is a
+	// candidate, which waits for a person. Default: DefaultOpensWhen.
+	OpensWhen string `yaml:"opens_when"`
+
+	// OpensWhenWords are the words that the variable word of OpensWhen speaks
+	// of: true where one stands in the subject or new text, in any letter case.
+	// Default: incident, breach, phishing, lost, stolen, …
 	OpensWhenWords []string `yaml:"opens_when_words"`
+
+	// Senders are rules for mail that machines send. Mail of a machine that has
+	// no rule never opens an incident by default.
+	Senders []Sender `yaml:"senders"`
 
 	// Organisations says, for the keys of the organisation map, what people
 	// write behind the label. A key stands for itself too.
@@ -140,6 +147,7 @@ func Default() Config {
 		Start:          StartNow,
 		Labels:         DefaultLabels(),
 		References:     []string{`INC\d{7,}`, `REQ\d{7,}`, `RITM\d{7,}`},
+		OpensWhen:      DefaultOpensWhen,
 		OpensWhenWords: DefaultWords(),
 	}
 }
@@ -165,6 +173,9 @@ func (c Config) withDefaults() Config {
 	c.Labels = d.Labels
 	if c.References == nil {
 		c.References = d.References
+	}
+	if c.OpensWhen == "" {
+		c.OpensWhen = d.OpensWhen
 	}
 	if c.OpensWhenWords == nil {
 		c.OpensWhenWords = d.OpensWhenWords
@@ -239,26 +250,12 @@ func (c Config) Validate() error {
 		bad("desk_hosts: needs trusted_hops: who else says that the mail came from the desk?")
 	}
 	all = append(all, c.Authentication.validate(c.TrustedHops)...)
-	for field, labels := range c.Labels {
-		if !slices.Contains(labelFields(), field) {
-			bad("labels.%s: unknown field (have %s)", field, strings.Join(labelFields(), ", "))
-		}
-		for i, l := range labels {
-			if plainLabel(l) == "" {
-				bad("labels.%s[%d]: is empty", field, i)
-			}
-		}
-	}
 	for i, p := range c.References {
 		if _, err := referencePattern(p); err != nil {
 			bad("references[%d]: %w", i, err)
 		}
 	}
-	for i, w := range c.OpensWhenWords {
-		if strings.TrimSpace(w) == "" {
-			bad("opens_when_words[%d]: is empty", i)
-		}
-	}
+	all = append(all, c.validateOpens()...)
 	for org := range c.Organisations {
 		if !incident.SourceName(org).Valid() {
 			bad("organisations.%s: must match [a-z0-9-]{1,40}", org)
@@ -346,7 +343,9 @@ func (c Config) Rule() incident.SourceRule {
 		Closed:         c.Authentication.Closed,
 		Labels:         c.Labels,
 		References:     c.References,
-		OpensWhen:      c.OpensWhenWords,
+		OpensWhen:      c.OpensWhen,
+		Words:          c.OpensWhenWords,
+		Senders:        c.sendersRule(),
 		Organisations:  map[string]incident.Organisation{},
 	}
 	for org, names := range c.Organisations {

@@ -8,7 +8,6 @@ import (
 	"unicode"
 
 	"github.com/ministryofjustice/incident-promptness/incident"
-	"github.com/ministryofjustice/incident-promptness/ingest/said"
 )
 
 // Version is the interpreter that this package is.
@@ -49,8 +48,12 @@ func (x *Interpreter) Interpret(s incident.Signal, rule incident.SourceRule) inc
 		out.Quarantine = incident.WhyMalformed
 		return out
 	}
-	out.Parts = []incident.Facts{m.facts(x.Ours)}
+	f, err := m.facts(x.Ours)
+	out.Parts = []incident.Facts{f}
 	out.Quarantine = m.broken
+	if err != nil && out.Quarantine == "" {
+		out.Quarantine = incident.WhyMapping
+	}
 	if s.Stub == StubTooLarge {
 		out.Quarantine = incident.WhyTooLarge
 	}
@@ -86,25 +89,46 @@ func Text(raw []byte) string {
 type mailing struct {
 	*rules
 	*document
-	signal incident.Signal
-	source incident.SourceRule
-	body   string // see Text
-	lines  []line
+	signal  incident.Signal
+	source  incident.SourceRule
+	body    string // see Text
+	lines   []line
+	machine *machine // the rule of its sender, nil if none is configured
+
+	// own is what the sender himself wrote, each byte at its place in body and
+	// spaces for all else: the subject and the new text, without the signs and
+	// markings that he did not write to say something.
+	own string
+	// answers says that the subject begins with RE:, FW: or the like.
+	answers bool
 }
 
 // layout joins the texts of the mail and marks their lines.
 func (m *mailing) layout() { m.body, m.lines = m.document.layout() }
 
-// own returns the sender's own words: the subject and what is not quoted.
-func (m *mailing) own() string { return m.collect(false) }
+// prepare sets own and answers.
+func (m *mailing) prepare() {
+	end, subject := 0, min(len(m.subject), len(m.body))
+	for _, l := range m.lines {
+		if !l.quoted {
+			end = l.end
+		}
+	}
+	own := []byte(m.body[:end])
+	for _, l := range m.lines {
+		if l.quoted && l.end <= end {
+			blank(own[l.begin:l.end])
+		}
+	}
+	m.answers = unmark(own, min(subject, end), m.lines)
+	m.own = string(own)
+}
 
 // quoted returns the words of others that the mail repeats.
-func (m *mailing) quoted() string { return m.collect(true) }
-
-func (m *mailing) collect(quoted bool) string {
+func (m *mailing) quoted() string {
 	var b strings.Builder
 	for _, l := range m.lines {
-		if l.quoted == quoted {
+		if l.quoted {
 			b.WriteString(m.body[l.begin:l.end])
 			b.WriteByte('\n')
 		}
@@ -112,65 +136,47 @@ func (m *mailing) collect(quoted bool) string {
 	return b.String()
 }
 
-// facts reads the mail.
-func (m *mailing) facts(ours func(string) bool) incident.Facts {
+// facts reads the mail. An error says that the condition for opening an incident
+// could not be evaluated; the facts are good, and the mail is a candidate.
+func (m *mailing) facts(ours func(string) bool) (incident.Facts, error) {
 	got := m.received(m.signal, m.fields)
-	from, _ := get(m.fields, "from")
+	from := address(m.value("from"))
 	f := incident.Facts{
 		Trust:    m.trust(m.fields),
-		Observer: address(from),
+		Observer: from,
 		Receipt:  got.at,
 		Route:    incident.RoutePerson,
-		Flags:    got.flags,
+	}
+	m.prepare()
+	k := m.kindOf(ours)
+	if m.machine = m.machineOf(from); m.machine != nil {
+		m.rules = m.machine.rules
+		k.automatic = m.machine.route == incident.RouteAutomatic
 	}
 	found := m.findLabelled(m.body, m.lines)
-	f.Claims = append(m.receipts(got), m.stated(found, got.at)...)
+	t := m.told(found, from, got.at, k.automatic)
+	f.Claims = append(m.receipts(got), t.claims...)
 	f.Attrs = m.attributes(found)
-	void := m.automatic(&f, ours)
-	if void != "" {
+	if k.void != "" {
 		f.Opening = incident.NotRelated
+		f.Flags = append(slices.Clone(got.flags), k.flags()...)
 		for i := range f.Claims {
-			f.Claims[i].Void = void
+			f.Claims[i].Void = k.void
 		}
-		return f
+		return f, nil
 	}
-	own, quoted := m.own(), m.quoted()
-	var reference bool
-	f.Keys, reference = m.keys(own, quoted, found)
-	f.Opening = incident.Candidate
-	if reference || len(found) > 0 || m.opens != nil && m.opens.MatchString(own) {
-		f.Opening = incident.Opens
-	}
-	return f
-}
-
-// automatic tells mails that people write from those that machines do. A
-// reason is returned for those whose claims are void: answers that nobody
-// wrote, delivery reports, and our own alerts.
-func (m *mailing) automatic(f *incident.Facts, ours func(string) bool) incident.Void {
-	if id, ok := get(m.fields, "x-promptness-id"); ok && ours != nil && ours(id) {
-		return incident.VoidOurs
-	}
-	if m.report {
-		return incident.VoidBounce
-	}
-	auto, _ := get(m.fields, "auto-submitted")
-	kind, _, _ := strings.Cut(strings.ToLower(auto), ";")
-	switch kind = strings.TrimSpace(kind); {
-	case kind == "auto-replied", kind != "" && kind != "no" && outOfOffice(m.subject):
-		return incident.VoidAutomatic
-	case kind != "" && kind != "no":
+	if k.automatic {
 		f.Route = incident.RouteAutomatic
-		f.Flags = append(f.Flags, incident.FlagAutomatic)
 	}
-	return ""
-}
-
-// outOfOffice knows the absence notes of Exchange, which calls them
-// auto-generated and puts these words before the subject.
-func outOfOffice(subject string) bool {
-	s := strings.ToLower(subject)
-	return strings.HasPrefix(s, "automatic reply:") || strings.HasPrefix(s, "out of office:")
+	f.Keys = m.keys(m.own, m.quoted(), found)
+	s := m.sight(k, found, f.Keys)
+	var err error
+	f.Opening, err = m.opening(s, found, f.Trust, f.Attrs.Organisation)
+	f.Flags = append(slices.Clone(got.flags), s.flags()...)
+	if t.unread {
+		f.Flags = append(f.Flags, incident.FlagUnreadTime)
+	}
+	return f, err
 }
 
 // receipts are the claims that the receiving side makes: when the mail reached
@@ -193,38 +199,6 @@ func (m *mailing) receipts(got receipt) []incident.Claim {
 	}
 	if at := m.deskReceipt(m.fields); !at.IsZero() && !at.After(got.at) && to != incident.ReportedToDesk {
 		add(incident.ReportedToDesk, at, []incident.Flag{incident.FlagReceivedHop})
-	}
-	return claims
-}
-
-// stated are the claims in labelled lines. One that stands in quoted words is
-// used only where the sender's own say nothing, and is derived: the sender did
-// not say it himself.
-func (m *mailing) stated(found []labelled, at time.Time) []incident.Claim {
-	from, _ := get(m.fields, "from")
-	var claims []incident.Claim
-	own := map[incident.Milestone]bool{}
-	for _, l := range found {
-		to := milestoneOf(l.field)
-		if to == "" || l.quoted && own[to] {
-			continue
-		}
-		in, flags, words, err := said.Label(l.value, at)
-		if err != nil {
-			continue // a person is asked: the time is missing
-		}
-		c := incident.Claim{
-			Milestone: to, Interval: in, Basis: incident.Stated, Observer: address(from),
-			Words: [2]int{l.at + words[0], l.at + words[1]}, Flags: besides(flags, incident.FlagClipped, incident.FlagSkewed),
-		}
-		if l.quoted {
-			c.Basis = incident.Derived
-		} else {
-			own[to] = true
-		}
-		if !alreadySaid(claims, c) {
-			claims = append(claims, c)
-		}
 	}
 	return claims
 }

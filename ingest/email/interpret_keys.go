@@ -7,9 +7,8 @@ import (
 )
 
 // keys returns what the mail shares with others, the most telling first: the
-// record keeps the first incident.MaxKeys. reference says that our own or a
-// ticket reference is among the strong ones.
-func (m *mailing) keys(own, quoted string, found []labelled) (keys []incident.Key, reference bool) {
+// record keeps the first incident.MaxKeys.
+func (m *mailing) keys(own, quoted string, found []labelled) (keys []incident.Key) {
 	seen := map[incident.Key]bool{}
 	add := func(kind incident.KeyKind, value string, weak bool) {
 		strong := incident.Key{Kind: kind, Value: value}
@@ -19,9 +18,6 @@ func (m *mailing) keys(own, quoted string, found []labelled) (keys []incident.Ke
 		}
 		seen[k] = true
 		keys = append(keys, k)
-		if !weak && (kind == incident.KeyOwn || kind == incident.KeyTicket) {
-			reference = true
-		}
 	}
 	for _, ref := range incident.FindRefs(own) {
 		add(incident.KeyOwn, string(ref), false)
@@ -59,7 +55,7 @@ func (m *mailing) keys(own, quoted string, found []labelled) (keys []incident.Ke
 			add(incident.KeyTicket, ticket(s), true)
 		}
 	}
-	return keys, reference
+	return keys
 }
 
 // tickets adds the references of ticket systems in the sender's own words:

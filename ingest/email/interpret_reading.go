@@ -22,7 +22,11 @@ type reading struct {
 	Closed         bool                `json:"closed,omitempty"`
 	Labels         map[string][]string `json:"labels,omitempty"`
 	References     []string            `json:"references,omitempty"`
-	OpensWhen      []string            `json:"opens_when_words,omitempty"`
+	Words          []string            `json:"opens_when_words,omitempty"`
+	// OpensWhen is a condition over Subjects. Without one, as in what was
+	// recorded for email/1, any labelled line, reference or word opens.
+	OpensWhen string   `json:"opens_when,omitempty"`
+	Senders   []Sender `json:"senders,omitempty"`
 	// Organisations maps what people write, in lower case, to a key.
 	Organisations map[string]incident.Organisation `json:"organisations,omitempty"`
 }
@@ -51,6 +55,8 @@ type rules struct {
 	labels     []label // longest first
 	references []*regexp.Regexp
 	opens      *regexp.Regexp // nil: no word opens
+	condition  *condition     // nil: as email/1 had it
+	machines   []machine
 }
 
 // A label is the text before the colon, in lower case, and what it fills.
@@ -66,12 +72,7 @@ func compile(text json.RawMessage) (*rules, error) {
 			return nil, fmt.Errorf("read mailbox rule: %w", err)
 		}
 	}
-	for _, field := range labelFields() {
-		for _, l := range r.Labels[field] {
-			r.labels = append(r.labels, label{plainLabel(l), field})
-		}
-	}
-	sortLabels(r.labels)
+	r.sortedLabels()
 	for _, p := range r.References {
 		re, err := referencePattern(p)
 		if err != nil {
@@ -79,9 +80,9 @@ func compile(text json.RawMessage) (*rules, error) {
 		}
 		r.references = append(r.references, re)
 	}
-	if len(r.OpensWhen) > 0 {
-		words := make([]string, len(r.OpensWhen))
-		for i, w := range r.OpensWhen {
+	if len(r.Words) > 0 {
+		words := make([]string, len(r.Words))
+		for i, w := range r.Words {
 			words[i] = regexp.QuoteMeta(w)
 		}
 		re, err := regexp.Compile(`(?i)(?:^|[^\pL\pN])(?:` + strings.Join(words, "|") + `)(?:$|[^\pL\pN])`)
@@ -90,7 +91,28 @@ func compile(text json.RawMessage) (*rules, error) {
 		}
 		r.opens = re
 	}
+	if r.OpensWhen != "" {
+		c, err := compileCondition(r.OpensWhen)
+		if err != nil {
+			return nil, fmt.Errorf("read mailbox rule: opens_when: %w", err)
+		}
+		r.condition = c
+	}
+	if err := r.senders(); err != nil {
+		return nil, fmt.Errorf("read mailbox rule: %w", err)
+	}
 	return r, nil
+}
+
+// sortedLabels makes the labels ready.
+func (r *rules) sortedLabels() {
+	r.labels = nil
+	for _, field := range labelFields() {
+		for _, l := range r.Labels[field] {
+			r.labels = append(r.labels, label{plainLabel(l), field})
+		}
+	}
+	sortLabels(r.labels)
 }
 
 // referencePattern compiles one pattern of a ticket reference. It matches whole

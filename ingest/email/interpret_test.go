@@ -374,7 +374,7 @@ func TestMailsThatNobodyWrote(t *testing.T) {
 		{"a complaint about a mail", "Content-Type: multipart/report; report-type=feedback-report; boundary=b", incident.Opens, incident.RoutePerson, ""},
 		{"our own alert", "X-Promptness-Id: ours", incident.NotRelated, incident.RoutePerson, incident.VoidOurs},
 		{"an alert that calls itself ours", "X-Promptness-Id: forged", incident.Opens, incident.RoutePerson, ""},
-		{"a machine's notice", "Auto-Submitted: auto-generated", incident.Opens, incident.RouteAutomatic, ""},
+		{"a machine's notice", "Auto-Submitted: auto-generated", incident.Candidate, incident.RouteAutomatic, ""},
 		{"a person's mail that says so", "Auto-Submitted: no", incident.Opens, incident.RoutePerson, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

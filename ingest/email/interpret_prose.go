@@ -1,0 +1,322 @@
+package email
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/ministryofjustice/incident-promptness/incident"
+	"github.com/ministryofjustice/incident-promptness/ingest/said"
+)
+
+// maxOffered bounds the times that are offered because no word says what they
+// are the time of.
+const maxOffered = 8
+
+// anchor returns that against which the sender's relative words are read.
+func (m *mailing) anchor(receipt time.Time) said.Anchor {
+	a := said.Anchor{Receipt: receipt}
+	date := m.value("date")
+	if sent, ok := parseDate(date); ok {
+		a.Sent = sent.UTC()
+		a.Offset, a.Zoned = dateOffset(date)
+	}
+	return a
+}
+
+// dateOffset returns the sender's zone that a date field names, east of UTC.
+// "-0000" says that the zone is not known (RFC 5322 section 3.3).
+func dateOffset(date string) (time.Duration, bool) {
+	d := headerPatterns().date.FindStringSubmatch(date)
+	switch {
+	case d == nil, d[7] == "-0000":
+		return 0, false
+	case d[7] != "":
+		offset := time.Duration(atoi(d[7][1:3]))*time.Hour + time.Duration(atoi(d[7][3:]))*time.Minute
+		if d[7][0] == '-' {
+			offset = -offset
+		}
+		return offset, true
+	default:
+		return said.Zone(d[8])
+	}
+}
+
+// A teller gathers the times that a mail tells of.
+type teller struct {
+	m       *mailing
+	from    string
+	anchor  said.Anchor
+	machine bool // no person wrote the text
+	claims  []incident.Claim
+	own     map[incident.Milestone]bool // milestones of which the sender himself speaks
+	// unread says that a machine's time stood behind a label and could not be
+	// read.
+	unread bool
+}
+
+// told returns the times of which the mail tells: those behind labels and in the
+// prose of the sender's new text, as his statements. They are not weighed
+// against each other here: a form whose prose says another time than its field
+// holds two statements of one observer, which meet or are flagged
+// (rules.md section 1). What the mail repeats of others is derived, and used
+// only where the sender says nothing of that milestone. A time of which no word
+// says what it is the time of is offered, where the sender names no detection.
+func (m *mailing) told(found []labelled, from string, receipt time.Time, machine bool) *teller {
+	t := &teller{m: m, from: from, anchor: m.anchor(receipt), machine: machine, own: map[incident.Milestone]bool{}}
+	var offered []incident.Claim
+	offer := func(sayings []said.Saying, at int) {
+		for _, s := range sayings {
+			if len(offered) < maxOffered {
+				offered = append(offered, t.claim(incident.Detected, s, at, incident.Stated))
+			}
+		}
+	}
+	for _, l := range found {
+		if l.quoted {
+			continue
+		}
+		if !t.labelled(l, t.anchor) && milestoneOf(l.field) == incident.Detected {
+			offer(said.Prose(l.value, t.anchor), l.at)
+		}
+	}
+	text, signedOff := m.newText(found)
+	basis := incident.Stated
+	if machine {
+		basis = incident.Derived // nobody states it
+	}
+	for _, s := range said.Prose(text, t.anchor) {
+		switch {
+		case s.Milestone != "":
+			t.own[s.Milestone] = true
+			t.add(t.claim(s.Milestone, s, 0, basis))
+		case s.Words[0] < signedOff:
+			offer([]said.Saying{s}, 0)
+		}
+	}
+	t.others(found)
+	if !t.own[incident.Detected] {
+		for _, c := range offered {
+			c.Void = incident.VoidOffered
+			t.add(c)
+		}
+	}
+	return t
+}
+
+func (t *teller) claim(to incident.Milestone, s said.Saying, at int, basis incident.Basis) incident.Claim {
+	return incident.Claim{
+		Milestone: to, Interval: s.Interval, Basis: basis, Observer: t.from,
+		Words: [2]int{s.Words[0] + at, s.Words[1] + at}, Flags: besides(s.Flags, incident.FlagClipped, incident.FlagSkewed),
+	}
+}
+
+func (t *teller) add(c incident.Claim) {
+	if !alreadySaid(t.claims, c) {
+		t.claims = append(t.claims, c)
+	}
+}
+
+// labelled reads a labelled time and reports whether it is none or was read. A
+// machine's is recorded: what it stamps needs no person to have stated it.
+func (t *teller) labelled(l labelled, a said.Anchor) bool {
+	to := milestoneOf(l.field)
+	if to == "" {
+		return true
+	}
+	in, flags, words, err := t.m.label(l.value, a)
+	if err != nil {
+		t.unread = t.unread || t.machine
+		return false // a person is asked: the time is missing
+	}
+	c := t.claim(to, said.Saying{Interval: in, Flags: flags, Words: words}, l.at, incident.Stated)
+	switch {
+	case l.quoted:
+		c.Basis = incident.Derived
+		c.Observer = t.m.teller(l.at, t.from)
+	case t.machine && t.m.machine != nil:
+		c.Basis = incident.Recorded
+	}
+	if !l.quoted {
+		t.own[to] = true
+	}
+	t.add(c)
+	return true
+}
+
+// others adds what the mail repeats of others. A mail that was passed on has
+// times of its own: its relative words count from when it was sent.
+func (t *teller) others(found []labelled) {
+	for _, l := range found {
+		if l.quoted && !t.own[milestoneOf(l.field)] {
+			a, _ := t.m.anchorAt(l.at, t.anchor)
+			t.labelled(l, a)
+		}
+	}
+	text := t.m.quotedText()
+	said := func(part string, at int, a said.Anchor, known bool) {
+		for _, s := range prose(part, a, known) {
+			if s.Milestone == "" || t.own[s.Milestone] {
+				continue
+			}
+			c := t.claim(s.Milestone, s, at, incident.Derived)
+			c.Observer = t.m.teller(c.Words[0], t.from)
+			t.add(c)
+		}
+	}
+	if strings.TrimSpace(string(text)) == "" {
+		return
+	}
+	for i := len(t.m.forwarded) - 1; i >= 0; i-- { // one that another holds stands behind it
+		f := t.m.forwarded[i]
+		if f.begin < 0 || f.end > len(text) || f.begin >= f.end {
+			continue
+		}
+		part := text[f.begin:f.end]
+		a, known := t.m.anchorAt(f.begin, t.anchor)
+		said(string(part), f.begin, a, known)
+		blank(part)
+	}
+	said(string(text), 0, t.anchor, false)
+}
+
+// prose reads text of which it may not be known when it was written: then only
+// those times are taken that do not depend on it.
+func prose(text string, a said.Anchor, known bool) []said.Saying {
+	all := said.Prose(text, a)
+	if known || len(all) == 0 {
+		return all
+	}
+	const earlier = 40 * 24 * time.Hour // another month, another time of day
+	b := a
+	b.Receipt = a.Receipt.Add(-earlier - 5*time.Hour - 17*time.Minute)
+	b.Sent = time.Time{}
+	again := said.Prose(text, b)
+	var same []said.Saying
+	for _, s := range all {
+		for _, r := range again {
+			if s.Words == r.Words && s.Milestone == r.Milestone && s.Interval.Earliest.Equal(r.Interval.Earliest) {
+				same = append(same, s)
+				break
+			}
+		}
+	}
+	return same
+}
+
+// anchorAt returns the anchor of the words at a place in the text: when the
+// innermost mail was sent in which it stands. known says that this is known.
+func (m *mailing) anchorAt(at int, outer said.Anchor) (a said.Anchor, known bool) {
+	a = outer
+	for _, f := range m.forwarded {
+		if at < f.begin || at >= f.end {
+			continue
+		}
+		if known = !f.sent.Latest.IsZero(); known {
+			a = said.Anchor{Receipt: f.sent.Latest, Sent: f.sent.Earliest}
+			if a.Receipt.After(outer.Receipt) {
+				a = said.Anchor{Receipt: outer.Receipt}
+			}
+		}
+	}
+	return a, known
+}
+
+// teller returns who wrote the words at a place in the text that is quoted: the
+// sender of the mail that was passed on, where that is known.
+func (m *mailing) teller(at int, outer string) string {
+	who := outer
+	for _, f := range m.forwarded {
+		if at >= f.begin && at < f.end && f.from != "" {
+			who = f.from
+		}
+	}
+	return who
+}
+
+// label reads the value of a labelled line. A machine's time that names no zone
+// is one of the zone that its rule names.
+func (m *mailing) label(value string, a said.Anchor) (incident.Interval, []incident.Flag, [2]int, error) {
+	in, flags, words, err := said.Label(value, a.Receipt)
+	if err != nil || m.machine == nil || m.machine.zone == nil {
+		return in, flags, words, err
+	}
+	// The clock that was written, as London would show it, is the one that the
+	// machine's zone shows.
+	t := in.Earliest.In(incident.London())
+	_, offset := time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), 0, m.machine.zone).Zone()
+	sign := '+'
+	if offset < 0 {
+		sign, offset = '-', -offset
+	}
+	zoned := value[:words[1]] + fmt.Sprintf(" %c%02d:%02d", sign, offset/3600, offset%3600/60)
+	in2, flags2, words2, err := said.Label(zoned, a.Receipt)
+	if err != nil || words2[1] <= words[1] {
+		return in, flags, words, nil // it names a zone itself
+	}
+	return in2, flags2, words, nil
+}
+
+// proseSigned is compiled once.
+var proseSigned = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?im)^[ \t]*(?:(?:kind|kindest|best|warm|warmest|many|with|my)?[ ]?(?:regards|wishes)|(?:many )?thanks(?: (?:and|&) (?:kind )?regards| in advance| again)?|thank you|cheers|` +
+		`yours (?:sincerely|faithfully|truly)|sincerely|best|kr|br|rgds|diolch|cofion)[ \t]*[,.!]*[ \t]*$`)
+})
+
+// newText returns the text of the mail in which only the sender's own new prose
+// stands, each byte at its place: no labelled times, no signature, and no
+// subject that an answer repeats. signedOff is where the words of a greeting at
+// the end begin: what stands below may be office hours.
+func (m *mailing) newText(found []labelled) (text string, signedOff int) {
+	b := []byte(m.own)
+	for _, l := range m.lines {
+		if l.signature && l.end <= len(b) {
+			blank(b[l.begin:l.end])
+		}
+	}
+	if m.answers {
+		blank(b[:min(len(m.subject), len(b))])
+	}
+	for _, l := range found {
+		if !l.quoted && milestoneOf(l.field) != "" {
+			m.blankLabelled(b, l)
+		}
+	}
+	text = string(b)
+	signedOff = len(text)
+	if at := proseSigned().FindStringIndex(text); at != nil {
+		signedOff = at[0]
+	}
+	return text, signedOff
+}
+
+// blankLabelled blanks the line of a labelled value, and that of its label.
+func (m *mailing) blankLabelled(b []byte, l labelled) {
+	for i, x := range m.lines {
+		if l.at < x.begin || l.at > x.end || x.end > len(b) {
+			continue
+		}
+		blank(b[x.begin:x.end])
+		for j := i - 1; l.below && j >= 0 && j >= i-3; j-- {
+			if field, _ := m.labelAt(m.body, m.lines[j].begin, m.lines[j].end); field != "" {
+				blank(b[m.lines[j].begin:m.lines[j].end])
+				break
+			}
+		}
+		return
+	}
+}
+
+// quotedText returns the text of the mail in which only stands what others said,
+// each byte at its place: quoted lines and the subject of an answer.
+func (m *mailing) quotedText() []byte {
+	b := []byte(m.body)
+	for i, l := range m.lines {
+		if !l.quoted && (i > 0 || !m.answers) {
+			blank(b[l.begin:l.end])
+		}
+	}
+	return b
+}
