@@ -118,19 +118,26 @@ const (
 	FlagReceivedHop  Flag = "by_received"     // the receipt is the topmost Received header of a trusted host
 	FlagAutomatic    Flag = "automatic"       // sent by a machine, not a person
 	FlagUnreadTime   Flag = "time_unread"     // a machine's time stood there and could not be read
-	FlagMidnight     Flag = "midnight"        // of which night is not sure
-	FlagPartOfDay    Flag = "part_of_day"     // a part of the day and no time: its hours
-	FlagEitherHalf   Flag = "either_half"     // neither am nor pm was written, and both could be
-	FlagEitherDay    Flag = "either_day"      // which day is not sure: none was written, or its name means two
-	FlagSenderZone   Flag = "sender_zone"     // read in the zone of the mail's Date header, which is not London's
-	FlagSpansSent    Flag = "spans_sent"      // sent long before its receipt: counted from both
-	FlagAfterSent    Flag = "after_sent"      // begins after the time at which the mail says it was sent
-	FlagAgo          Flag = "ago"             // counted back from the sending
-	FlagReply        Flag = "reply"           // an answer within a thread
-	FlagList         Flag = "list_mail"       // came by a mailing list or in bulk
-	FlagCalendar     Flag = "calendar"        // an invitation, or an answer to one
-	FlagAdvice       Flag = "advice"          // asks whether something is allowed, tells of nothing
-	FlagBounced      Flag = "bounced_alert"   // an alert of our own was not delivered
+
+	// What was found of who sent a mail.
+	FlagDKIMPass    Flag = "dkim_pass"      // we verified a signature by the domain in From
+	FlagDKIMFail    Flag = "dkim_fail"      // a signature by the domain in From that we do not accept
+	FlagDKIMUnknown Flag = "dkim_temperror" // the key of such a signature could not be had
+	FlagResultsPass Flag = "results_pass"   // our mail system proves the domain in From
+	FlagResultsFail Flag = "results_fail"   // our mail system says dmarc=fail
+	FlagMidnight    Flag = "midnight"       // of which night is not sure
+	FlagPartOfDay   Flag = "part_of_day"    // a part of the day and no time: its hours
+	FlagEitherHalf  Flag = "either_half"    // neither am nor pm was written, and both could be
+	FlagEitherDay   Flag = "either_day"     // which day is not sure: none was written, or its name means two
+	FlagSenderZone  Flag = "sender_zone"    // read in the zone of the mail's Date header, which is not London's
+	FlagSpansSent   Flag = "spans_sent"     // sent long before its receipt: counted from both
+	FlagAfterSent   Flag = "after_sent"     // begins after the time at which the mail says it was sent
+	FlagAgo         Flag = "ago"            // counted back from the sending
+	FlagReply       Flag = "reply"          // an answer within a thread
+	FlagList        Flag = "list_mail"      // came by a mailing list or in bulk
+	FlagCalendar    Flag = "calendar"       // an invitation, or an answer to one
+	FlagAdvice      Flag = "advice"         // asks whether something is allowed, tells of nothing
+	FlagBounced     Flag = "bounced_alert"  // an alert of our own was not delivered
 )
 
 // FarPast is how long before its signal's receipt a stated time may lie before

@@ -18,7 +18,8 @@ func Flags() []Flag {
 		FlagMonthFirst, FlagFarPast, FlagInconsistent, FlagToldBefore, FlagWide, FlagManyStated,
 		FlagUnconfirmed, FlagMayBeOver, FlagProvisional, FlagInternalDate, FlagReceivedHop, FlagAutomatic, FlagUnreadTime,
 		FlagMidnight, FlagPartOfDay, FlagEitherHalf, FlagEitherDay, FlagSenderZone, FlagSpansSent, FlagAfterSent, FlagAgo,
-		FlagReply, FlagList, FlagCalendar, FlagAdvice, FlagBounced}
+		FlagReply, FlagList, FlagCalendar, FlagAdvice, FlagBounced,
+		FlagDKIMPass, FlagDKIMFail, FlagDKIMUnknown, FlagResultsPass, FlagResultsFail}
 }
 
 // Openings lists what a signal may do where no incident is there yet.

@@ -77,6 +77,12 @@ type Config struct {
 	// which the desk was told. Needs trusted_hops.
 	DeskHosts []string `yaml:"desk_hosts"`
 
+	// DeskAddresses are the addresses of the service desk; ".example.org" stands
+	// for every address at that domain and beneath it. A mail that one of
+	// trusted_hops took in for one of them on its way here, or that the desk
+	// attaches to one of its own, reached the desk then.
+	DeskAddresses []string `yaml:"desk_addresses"`
+
 	// Authentication says how this mailbox knows who sent a mail. Without it
 	// no mail of it can stop a clock until a person vouches for it.
 	Authentication Authentication `yaml:"authentication"`
@@ -109,33 +115,6 @@ type Config struct {
 	// Organisations says, for the keys of the organisation map, what people
 	// write behind the label. A key stands for itself too.
 	Organisations map[incident.Organisation][]string `yaml:"organisations"`
-}
-
-// Authentication is one way of knowing who sent a mail.
-type Authentication struct {
-	// AuthservID is the name under which our mail system writes its
-	// Authentication-Results (RFC 8601). Only the topmost field with this name
-	// is read, and with trusted_hops only above their Received field.
-	AuthservID string `yaml:"authserv_id"`
-
-	// ResultsBelowReceived is for mail systems that write that field below
-	// their own Received field. They must strike out such fields under their
-	// name from what comes in (RFC 8601 section 5): a sender's stand there too.
-	ResultsBelowReceived bool `yaml:"results_below_received"`
-
-	// InternalHeader is the field by which the mail system marks what was sent
-	// from within. It is believed only in a mail that one of trusted_hops took
-	// in last. That host must strike it out of what comes from without.
-	InternalHeader *HeaderValue `yaml:"internal_header"`
-
-	// Closed says that only known users can deliver to this mailbox.
-	Closed bool `yaml:"closed"`
-}
-
-// A HeaderValue is a header field with a value, in any letter case.
-type HeaderValue struct {
-	Name  string `yaml:"name" json:"name"`
-	Value string `yaml:"value" json:"value"`
 }
 
 // Default returns a Config with every default filled in.
@@ -236,20 +215,7 @@ func (c Config) Validate() error {
 	if _, err := c.since(); err != nil {
 		bad("start: %w", err)
 	}
-	for i, h := range c.TrustedHops {
-		if !hostName(h) {
-			bad("trusted_hops[%d]: %q must be a host name, or a domain with a dot before it", i, h)
-		}
-	}
-	for i, h := range c.DeskHosts {
-		if !hostName(h) {
-			bad("desk_hosts[%d]: %q must be a host name, or a domain with a dot before it", i, h)
-		}
-	}
-	if len(c.DeskHosts) > 0 && len(c.TrustedHops) == 0 {
-		bad("desk_hosts: needs trusted_hops: who else says that the mail came from the desk?")
-	}
-	all = append(all, c.Authentication.validate(c.TrustedHops)...)
+	all = append(all, c.validateTrust()...)
 	for i, p := range c.References {
 		if _, err := referencePattern(p); err != nil {
 			bad("references[%d]: %w", i, err)
@@ -264,52 +230,10 @@ func (c Config) Validate() error {
 	return errors.Join(all...)
 }
 
-func (a Authentication) validate(hops []string) []error {
-	var all []error
-	bad := func(format string, args ...any) {
-		all = append(all, fmt.Errorf("authentication."+format, args...))
-	}
-	ways := 0
-	if a.AuthservID != "" {
-		ways++
-		if strings.ContainsAny(a.AuthservID, " \t;\r\n") {
-			bad("authserv_id: %q must be one word, as it stands before the first semicolon", a.AuthservID)
-		}
-	}
-	if a.ResultsBelowReceived && (a.AuthservID == "" || len(hops) == 0) {
-		bad("results_below_received: needs authserv_id and trusted_hops")
-	}
-	if a.InternalHeader != nil {
-		ways++
-		if !fieldName(a.InternalHeader.Name) || strings.Contains(a.InternalHeader.Name, ":") {
-			bad("internal_header.name: %q must be the name of a header field", a.InternalHeader.Name)
-		}
-		if a.InternalHeader.Value == "" {
-			bad("internal_header.value: is missing")
-		}
-		if len(hops) == 0 {
-			bad("internal_header: needs trusted_hops: it is believed only behind one of them")
-		}
-	}
-	if a.Closed {
-		ways++
-	}
-	if ways > 1 {
-		bad("authserv_id: name one way only of authserv_id, internal_header and closed")
-	}
-	return all
-}
-
 // Warnings returns what is allowed and yet rarely meant.
 func (c Config) Warnings() []string {
 	var all []string
-	a := c.Authentication
-	if a.AuthservID == "" && a.InternalHeader == nil && !a.Closed {
-		all = append(all, "authentication: none is named, so no mail of this mailbox can stop a clock until a person vouches for it")
-	}
-	if a.AuthservID != "" && len(c.TrustedHops) == 0 {
-		all = append(all, "authentication.authserv_id: without trusted_hops a sender's own Authentication-Results is believed unless the mail system strikes it out")
-	}
+	all = append(all, c.Authentication.warnings(c.TrustedHops)...)
 	if len(c.Tells) == 0 {
 		all = append(all, "tells: is missing, so the arrival of a mail here reports nothing")
 	}
@@ -337,9 +261,13 @@ func (c Config) Rule() incident.SourceRule {
 	r := reading{
 		TrustedHops:    c.TrustedHops,
 		DeskHosts:      c.DeskHosts,
+		DeskAddresses:  c.DeskAddresses,
 		AuthservID:     c.Authentication.AuthservID,
+		ResultsNoID:    c.Authentication.ResultsWithoutID,
 		ResultsBelow:   c.Authentication.ResultsBelowReceived,
+		DKIM:           c.Authentication.verifies(),
 		InternalHeader: c.Authentication.InternalHeader,
+		InternalHops:   c.Authentication.InternalHops,
 		Closed:         c.Authentication.Closed,
 		Labels:         c.Labels,
 		References:     c.References,

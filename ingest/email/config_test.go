@@ -90,7 +90,7 @@ organisations: {"HM CTS": [x]}
 	}
 	for _, want := range []string{
 		"name:", "address:", "tls: unknown", "username:", "password_file:", "poll:", "unread_after: must be longer than poll", "expect_every:", "start:", "tells[0].tells:",
-		"trusted_hops[0]:", "desk_hosts[0]:", "authentication.authserv_id: \"a b\"", "authentication.authserv_id: name one way",
+		"trusted_hops[0]:", "desk_hosts[0]:", "authentication.authserv_id: \"a b\"", "authentication.closed:",
 		"authentication.internal_header.name:", "authentication.internal_header.value:", "labels.colour:", "labels.detected[0]:",
 		"references[0]:", "references[1]:", "opens_when_words[0]:", "organisations.HM CTS:",
 	} {

@@ -141,8 +141,9 @@ func (m *mailing) quoted() string {
 func (m *mailing) facts(ours func(string) bool) (incident.Facts, error) {
 	got := m.received(m.signal, m.fields)
 	from := address(m.value("from"))
+	trust, by := m.trust(m.fields, m.signal.DKIM)
 	f := incident.Facts{
-		Trust:    m.trust(m.fields),
+		Trust:    trust,
 		Observer: from,
 		Receipt:  got.at,
 		Route:    incident.RoutePerson,
@@ -159,7 +160,7 @@ func (m *mailing) facts(ours func(string) bool) (incident.Facts, error) {
 	f.Attrs = m.attributes(found)
 	if k.void != "" {
 		f.Opening = incident.NotRelated
-		f.Flags = append(slices.Clone(got.flags), k.flags()...)
+		f.Flags = slices.Concat(got.flags, by, k.flags())
 		for i := range f.Claims {
 			f.Claims[i].Void = k.void
 		}
@@ -172,7 +173,7 @@ func (m *mailing) facts(ours func(string) bool) (incident.Facts, error) {
 	s := m.sight(k, found, f.Keys)
 	var err error
 	f.Opening, err = m.opening(s, found, f.Trust, f.Attrs.Organisation)
-	f.Flags = append(slices.Clone(got.flags), s.flags()...)
+	f.Flags = slices.Concat(got.flags, by, s.flags())
 	if t.unread {
 		f.Flags = append(f.Flags, incident.FlagUnreadTime)
 	}

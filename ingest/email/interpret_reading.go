@@ -16,9 +16,13 @@ import (
 type reading struct {
 	TrustedHops    []string            `json:"trusted_hops,omitempty"`
 	DeskHosts      []string            `json:"desk_hosts,omitempty"`
+	DeskAddresses  []string            `json:"desk_addresses,omitempty"`
 	AuthservID     string              `json:"authserv_id,omitempty"`
+	ResultsNoID    bool                `json:"results_without_id,omitempty"`
 	ResultsBelow   bool                `json:"results_below_received,omitempty"`
+	DKIM           bool                `json:"dkim,omitempty"`
 	InternalHeader *HeaderValue        `json:"internal_header,omitempty"`
+	InternalHops   []string            `json:"internal_hops,omitempty"`
 	Closed         bool                `json:"closed,omitempty"`
 	Labels         map[string][]string `json:"labels,omitempty"`
 	References     []string            `json:"references,omitempty"`

@@ -107,7 +107,7 @@ Jo
 		},
 		Attrs: incident.Attributes{Organisation: "hmcts", Impact: incident.ImpactHigh, Personal: incident.PersonalYes},
 		Route: incident.RoutePerson,
-		Flags: []incident.Flag{incident.FlagReceivedHop},
+		Flags: []incident.Flag{incident.FlagReceivedHop, incident.FlagResultsPass},
 	}
 	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("facts (-want +got):\n%s", diff)

@@ -4,8 +4,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/emersion/go-msgauth/authres"
-
 	"github.com/ministryofjustice/incident-promptness/incident"
 )
 
@@ -25,51 +23,92 @@ func (r *rules) trustedHop(fields []field) (int, hop) {
 }
 
 // trust says how sure we are that the mail comes from the address in From, by
-// the one way that its mailbox names. Without one no mail is trusted.
-func (r *rules) trust(fields []field) incident.Trust {
+// the ways that its mailbox names, and which of them spoke. Without one no mail
+// is trusted.
+//
+//	our border says  our own DKIM  trust
+//	dmarc=fail       anything      unauthenticated
+//	anything else    pass          authenticated
+//	dmarc, dkim pass anything      authenticated
+//	spf pass         not pass      aligned
+//	nothing          not pass      unauthenticated, or aligned by the internal
+//	                               header or a closed mailbox
+//
+// A failure of DMARC wins although we verified a signature: the domain may ask
+// for more than we do, and a mail that is believed too little asks for a person,
+// while one that is believed too much stops a clock. A signature that fails here
+// takes nothing away: a border that puts a banner into a mail breaks it after it
+// has looked at it itself.
+func (r *rules) trust(fields []field, signed []incident.DKIMResult) (incident.Trust, []incident.Flag) {
+	domain, ok := authorDomain(fields)
+	if !ok {
+		return incident.Unauthenticated, nil
+	}
+	var flags []incident.Flag
+	own := ownNone
+	if r.DKIM {
+		own = proof(signed, domain)
+	}
+	switch own {
+	case ownPasses:
+		flags = append(flags, incident.FlagDKIMPass)
+	case ownFails:
+		flags = append(flags, incident.FlagDKIMFail)
+	case ownUnknown:
+		flags = append(flags, incident.FlagDKIMUnknown)
+	case ownNone:
+	}
+	said := r.results(fields, domain)
+	switch said {
+	case borderProven, borderAligned:
+		flags = append(flags, incident.FlagResultsPass)
+	case borderRefuted:
+		flags = append(flags, incident.FlagResultsFail)
+	case borderSilent:
+	}
+	switch {
+	case said == borderRefuted:
+		return incident.Unauthenticated, flags
+	case said == borderProven, own == ownPasses:
+		return incident.Authenticated, flags
+	case said == borderAligned, r.Closed, r.InternalHeader != nil && r.internal(fields):
+		return incident.Aligned, flags
+	default:
+		return incident.Unauthenticated, flags
+	}
+}
+
+// authorDomain returns the domain of the one address in the one From field.
+func authorDomain(fields []field) (string, bool) {
 	from := ""
 	for _, f := range fields {
 		if f.name != "from" {
 			continue
 		}
 		if from != "" {
-			return incident.Unauthenticated // two From fields: which one would be shown?
+			return "", false // two From fields: which one would be shown?
 		}
-		if from = address(f.value); from == "" {
-			return incident.Unauthenticated
+		if from = author(f.value); from == "" {
+			return "", false
 		}
 	}
 	_, domain, ok := strings.Cut(from, "@")
-	if !ok {
-		return incident.Unauthenticated
-	}
-	switch {
-	case r.Closed:
-		return incident.Aligned
-	case r.InternalHeader != nil:
-		if r.internal(fields) {
-			return incident.Aligned
-		}
-	case r.AuthservID != "":
-		return r.results(fields, domain)
-	}
-	return incident.Unauthenticated
+	return domain, ok
 }
 
 // internal reports whether the mail bears the header by which the mail system
-// marks what was sent from within. It is believed only of a mail that a trusted
-// host took in last, and only if no other value of it is there: that host must
+// marks what was sent from within. It is believed only of a mail that a host of
+// ours took in last, and only if no other value of it is there: that host must
 // strike it out of what comes from without.
 func (r *rules) internal(fields []field) bool {
-	for _, f := range fields {
-		if f.name == "received" {
-			if h, ok := parseReceived(f.value); !ok || !within(h.by, r.TrustedHops) {
-				return false
-			}
-			break
-		}
+	hops := r.InternalHops
+	if len(hops) == 0 {
+		hops = r.TrustedHops
 	}
-	at, _ := r.trustedHop(fields)
+	last, _ := get(fields, "received")
+	if h, ok := parseReceived(last); !ok || !within(h.by, hops) {
+		return false
+	}
 	found := false
 	for _, f := range fields {
 		if f.name != strings.ToLower(r.InternalHeader.Name) {
@@ -80,85 +119,7 @@ func (r *rules) internal(fields []field) bool {
 		}
 		found = true
 	}
-	return at >= 0 && found
-}
-
-// results reads the topmost Authentication-Results field with our own
-// authserv-id (RFC 8601). Every other one may be the sender's. It must stand
-// above the Received field of the trusted host, where one is configured: the
-// sender's own fields stand below it.
-func (r *rules) results(fields []field, domain string) incident.Trust {
-	end := len(fields)
-	if len(r.TrustedHops) > 0 {
-		at, _ := r.trustedHop(fields)
-		if at < 0 {
-			return incident.Unauthenticated
-		}
-		end = at
-		if r.ResultsBelow {
-			for end = at + 1; end < len(fields) && fields[end].name != "received"; end++ {
-			}
-		}
-	}
-	for _, f := range fields[:end] {
-		if f.name != "authentication-results" {
-			continue
-		}
-		id, _, _ := strings.Cut(f.value, ";")
-		if words := strings.Fields(id); len(words) == 0 || !strings.EqualFold(words[0], r.AuthservID) {
-			continue
-		}
-		_, results, err := authres.Parse(f.value)
-		if err != nil {
-			return incident.Unauthenticated
-		}
-		return grade(results, domain)
-	}
-	return incident.Unauthenticated
-}
-
-// grade says what the results prove of the domain in From: dmarc=pass for it or
-// a passing DKIM signature of it is authenticated, a passing SPF of it aligned.
-// What another domain proves counts nothing.
-func grade(results []authres.Result, domain string) incident.Trust {
-	best := incident.Unauthenticated
-	for _, r := range results {
-		switch x := r.(type) {
-		case *authres.DMARCResult:
-			switch {
-			case x.Value == authres.ResultPass && (x.From == "" || aligned(x.From, domain)):
-				best = incident.Authenticated
-			case x.Value == authres.ResultFail:
-				return incident.Unauthenticated
-			}
-		case *authres.DKIMResult:
-			signer := x.Domain
-			if _, d, ok := strings.Cut(x.Identifier, "@"); ok && signer == "" {
-				signer = d
-			}
-			if x.Value == authres.ResultPass && aligned(signer, domain) {
-				best = incident.Authenticated
-			}
-		case *authres.SPFResult:
-			envelope := x.From
-			if i := strings.LastIndexByte(envelope, '@'); i >= 0 {
-				envelope = envelope[i+1:]
-			}
-			if x.Value == authres.ResultPass && aligned(envelope, domain) && best == incident.Unauthenticated {
-				best = incident.Aligned
-			}
-		}
-	}
-	return best
-}
-
-// aligned reports whether prover is domain itself or a domain above it. The
-// other way about would let whoever has a sub-domain speak for the whole; where
-// DMARC allows that, the mail system says dmarc=pass.
-func aligned(prover, domain string) bool {
-	prover, domain = strings.ToLower(strings.Trim(prover, ".<> ")), strings.ToLower(domain)
-	return prover != "" && strings.Contains(prover, ".") &&
-		(prover == domain || strings.HasSuffix(domain, "."+prover))
+	return found
 }
 
 // A receipt is when a mail reached us, and by which stamp.

@@ -137,6 +137,9 @@ func (b *Box) signal(ctx context.Context, box mailbox, uid uint32, mail listed) 
 		}
 		b.log.WarnContext(ctx, "mail replaced before it was stored", "reason", s.Stub, "uid", uid)
 	}
+	if s.Stub == "" {
+		s.DKIM = b.proofs(ctx, s.Raw)
+	}
 	s.ID = incident.NewSignalID(s.Source, s.Raw)
 	return s, nil
 }
