@@ -37,8 +37,6 @@ type Box struct {
 	dial  func(context.Context, Config) (mailbox, error)
 	known func(context.Context) (Known, error) // see Recall; nil: nothing is known
 
-	prover prover // owned by Run
-
 	// tries counts, by UID, how often a mail could not be fetched. Owned by Run.
 	tries map[uint32]int
 
@@ -80,7 +78,7 @@ func New(cfg Config, sink ingest.Sink, positions ingest.Positions, log *slog.Log
 		return nil, err
 	}
 	return &Box{
-		cfg: cfg, sink: sink, positions: positions, dial: dial,
+		cfg: cfg, sink: sink, positions: positions, dial: (&dialer{}).dial,
 		log:   log.With("source_name", string(cfg.Name)),
 		tries: map[uint32]int{},
 	}, nil

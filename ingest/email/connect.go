@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/emersion/go-imap/v2"
@@ -68,10 +69,19 @@ func keepAlive() net.KeepAliveConfig {
 	return net.KeepAliveConfig{Enable: true, Idle: 45 * time.Second, Interval: 15 * time.Second, Count: 5}
 }
 
+// A dialer opens the connections of one Box, one after the other, and remembers
+// what they broke over.
+type dialer struct {
+	// odd counts, by UID, how often the answer could not be read when the mail
+	// was listed.
+	odd map[uint32]int
+	of  uint32 // the UIDVALIDITY that odd is of
+}
+
 // dial connects, logs in and opens the mailbox for reading only. What it logs in
 // with is read anew each time, so that it can be changed without a restart; a
 // token is asked for before, so that no connection waits for it.
-func dial(ctx context.Context, c Config) (mailbox, error) {
+func (d *dialer) dial(ctx context.Context, c Config) (mailbox, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialWithin)
 	defer cancel()
 	fail := func(step, hint string, err error) error {
@@ -99,17 +109,8 @@ func dial(ctx context.Context, c Config) (mailbox, error) {
 	// go-imap knows no context: what ends the wait is the end of the connection.
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
-	b := &connection{conn: conn, news: make(chan struct{}, 1)}
-	options := &imapclient.Options{
-		TLSConfig: tlsConfig,
-		UnilateralDataHandler: &imapclient.UnilateralDataHandler{
-			Mailbox: func(d *imapclient.UnilateralDataMailbox) {
-				if d.NumMessages != nil {
-					b.tell()
-				}
-			},
-		},
-	}
+	b := newConnection(conn, d)
+	options := b.options(tlsConfig)
 	switch c.TLS {
 	case TLSImplicit:
 		t := tls.Client(conn, tlsConfig)
@@ -117,9 +118,10 @@ func dial(ctx context.Context, c Config) (mailbox, error) {
 			_ = conn.Close()
 			return nil, fail("connect to", "check tls (implicit needs a TLS port, usually 993) and ca_file", err)
 		}
-		b.client, b.sealed = imapclient.New(t, options), true
+		b.guard.Conn = t
+		b.client, b.sealed = imapclient.New(b.guard, options), true
 	case TLSStart:
-		if b.client, err = imapclient.NewStartTLS(conn, options); err != nil {
+		if b.client, err = imapclient.NewStartTLS(b.guard, options); err != nil {
 			_ = conn.Close()
 			return nil, fail("connect to", "check that the server offers STARTTLS on this port, and ca_file", err)
 		}
@@ -129,7 +131,7 @@ func dial(ctx context.Context, c Config) (mailbox, error) {
 			_ = conn.Close()
 			return nil, fmt.Errorf("connect to %s: tls: none is allowed on loopback only", c.Address)
 		}
-		b.client = imapclient.New(conn, options)
+		b.client = imapclient.New(b.guard, options)
 	default:
 		_ = conn.Close()
 		return nil, fmt.Errorf("connect to %s: unknown tls %q", c.Address, c.TLS)
@@ -148,14 +150,40 @@ func dial(ctx context.Context, c Config) (mailbox, error) {
 // A connection is a mailbox on go-imap.
 type connection struct {
 	conn   net.Conn
+	guard  *guard // around conn
 	client *imapclient.Client
 	sealed bool // under TLS
 	state  state
 	idle   bool
 	news   chan struct{} // holds one token while there is news
+	past   *dialer
+
+	// strays are the mails that go-imap could not give to the fetch that asked
+	// for them.
+	strays *strays
 }
 
 var _ mailbox = (*connection)(nil)
+
+func newConnection(conn net.Conn, past *dialer) *connection {
+	b := &connection{conn: conn, guard: &guard{Conn: conn}, news: make(chan struct{}, 1), past: past, strays: newStrays()}
+	b.guard.allow(maxAnswer)
+	return b
+}
+
+func (b *connection) options(t *tls.Config) *imapclient.Options {
+	return &imapclient.Options{
+		TLSConfig: t,
+		UnilateralDataHandler: &imapclient.UnilateralDataHandler{
+			Mailbox: func(d *imapclient.UnilateralDataMailbox) {
+				if d.NumMessages != nil {
+					b.tell()
+				}
+			},
+			Fetch: b.strays.take,
+		},
+	}
+}
 
 func (b *connection) tell() {
 	select {
@@ -172,6 +200,9 @@ func (b *connection) open(name string) error {
 	}
 	b.idle = b.client.Caps().Has(imap.CapIdle)
 	b.state = state{uidValidity: d.UIDValidity, uidNext: uint32(d.UIDNext)}
+	if b.past.of != d.UIDValidity {
+		b.past.odd, b.past.of = map[uint32]int{}, d.UIDValidity
+	}
 	if d.UIDNext > 0 {
 		return nil
 	}
@@ -180,11 +211,11 @@ func (b *connection) open(name string) error {
 	if err != nil {
 		return err
 	}
-	for _, uid := range data.AllUIDs() {
-		b.state.uidNext = max(b.state.uidNext, uint32(uid)+1)
+	uids, err := found(data.All)
+	for _, uid := range uids {
+		b.state.uidNext = max(b.state.uidNext, uid+1)
 	}
-	b.state.uidNext = max(b.state.uidNext, 1)
-	return nil
+	return err // of an empty one nothing is known
 }
 
 // State returns what the server said when the mailbox was opened.
@@ -198,29 +229,59 @@ func (b *connection) Close() {
 	}
 }
 
-// within runs f and cuts the connection if it lasts longer than d.
-func (b *connection) within(ctx context.Context, d time.Duration, what string, f func() error) error {
+// within runs f and cuts the connection if it lasts longer than d, or if the
+// server sends over n bytes meanwhile. A server's answer must not end the
+// process, so a panic is an error.
+func (b *connection) within(ctx context.Context, d time.Duration, n int64, what string, f func() error) (err error) {
+	b.guard.allow(n)
 	ctx, cancel := context.WithTimeout(ctx, d)
 	defer cancel()
 	stop := context.AfterFunc(ctx, func() { _ = b.conn.Close() })
 	defer stop()
-	err := f()
-	if err != nil && ctx.Err() != nil {
-		err = errors.Join(ctx.Err(), err)
+	defer func() {
+		if v := recover(); v != nil {
+			_ = b.conn.Close()
+			err = fmt.Errorf("%s: the server's answer cannot be read: %v", what, v)
+		}
+	}()
+	err = f()
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return fmt.Errorf("%s: %w", what, errors.Join(ctx.Err(), err))
+	case refusal(err) != nil:
+		err = fmt.Errorf("%s: %w", what, err)
+	default:
+		err = b.broken(what, err)
 	}
-	if err != nil {
-		return fmt.Errorf("%s: %w", what, err)
+	if after := slow(err); after > 0 {
+		return &slowError{err, after}
 	}
-	return nil
+	return err
 }
 
+// broken is why the connection ended with err: what the server said as it hung
+// up, if it did. A mail's own words are never taken for that.
+func (b *connection) broken(what string, err error) error {
+	if bye := b.guard.goodbye(); bye != nil && what != fetching {
+		return fmt.Errorf("%s: %w", what, bye)
+	}
+	if text := err.Error(); len(text) > maxSaid { // go-imap adds its stack
+		return fmt.Errorf("%s: %s", what, cut(text, maxSaid))
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}
+
+const fetching = "fetch mail"
+
 // Search returns the UIDs above after, ascending. A server searches what it has
-// told of, so it is made to tell first; news from then on is kept for Wait. A server asked for the range
-// from one past the end gives the last mail (RFC 3501 section 6.4.8), so what
-// is not above after is left out.
+// told of, so it is made to tell first; news from then on is kept for Wait. A
+// server asked for the range from one past the end gives the last mail (RFC 3501
+// section 6.4.8), so what is not above after is left out.
 func (b *connection) Search(ctx context.Context, after uint32, since time.Time) ([]uint32, error) {
 	var uids []uint32
-	err := b.within(ctx, answerWithin, "search mailbox", func() error {
+	err := b.within(ctx, answerWithin, maxAnswer, "search mailbox", func() error {
 		if err := b.client.Noop().Wait(); err != nil {
 			return err
 		}
@@ -234,23 +295,56 @@ func (b *connection) Search(ctx context.Context, after uint32, since time.Time) 
 		if err != nil {
 			return err
 		}
-		for _, uid := range data.AllUIDs() {
-			if uint32(uid) > after {
-				uids = append(uids, uint32(uid))
-			}
-		}
-		return nil
+		uids, err = found(data.All)
+		return err
 	})
+	uids = slices.DeleteFunc(uids, func(uid uint32) bool { return uid <= after })
 	slices.Sort(uids)
 	return slices.Compact(uids), err
 }
 
-// List returns size and INTERNALDATE of mails.
+// oddLimit is how often in all an answer about a mail may break the connection
+// before the mail is not listed any more: once among others, then alone.
+const oddLimit = 3
+
+// List returns size and INTERNALDATE of mails. A mail of which the server tells
+// what go-imap cannot read, such as no date at all, costs a connection each time:
+// after oddLimit of them it is left out, and read without.
 func (b *connection) List(ctx context.Context, uids []uint32) (map[uint32]listed, error) {
 	all := map[uint32]listed{}
-	err := b.within(ctx, answerWithin, "list mails", func() error {
+	var groups [][]uint32
+	var together []uint32
+	for _, uid := range uids {
+		switch n := b.past.odd[uid]; {
+		case n == 0:
+			together = append(together, uid)
+		case n < oddLimit:
+			groups = append(groups, []uint32{uid})
+		}
+	}
+	if len(together) > 0 {
+		groups = append(groups, together)
+	}
+	for _, some := range groups {
+		err := b.list(ctx, some, all)
+		if garbled(err) {
+			for _, uid := range some {
+				b.past.odd[uid]++
+			}
+		}
+		if err != nil {
+			return all, err
+		}
+	}
+	return all, nil
+}
+
+// list lists some mails with one command, into all. What the server refuses to
+// list is absent.
+func (b *connection) list(ctx context.Context, some []uint32, all map[uint32]listed) error {
+	err := b.within(ctx, answerWithin, maxAnswer, "list mails", func() error {
 		var set imap.UIDSet
-		for _, uid := range uids {
+		for _, uid := range some {
 			set.AddNum(imap.UID(uid))
 		}
 		cmd := b.client.Fetch(set, &imap.FetchOptions{UID: true, InternalDate: true, RFC822Size: true})
@@ -260,11 +354,24 @@ func (b *connection) List(ctx context.Context, uids []uint32) (map[uint32]listed
 		}
 		return err
 	})
-	var no *imap.Error
-	if errors.As(err, &no) {
-		return all, nil // what it refused to list is absent
+	if refusal(err) != nil && slow(err) == 0 {
+		return nil
 	}
-	return all, err
+	return err
+}
+
+// garbled reports whether err is of an answer that came and cannot be read.
+func garbled(err error) bool {
+	if err == nil {
+		return false
+	}
+	text := err.Error()
+	for _, line := range []string{"EOF", "closed", "reset", "timeout", "broken pipe"} {
+		if strings.Contains(text, line) {
+			return false
+		}
+	}
+	return strings.Contains(text, "in response") || strings.Contains(text, "cannot be read")
 }
 
 // Fetch returns the bytes of one mail, by BODY.PEEK.
@@ -276,44 +383,39 @@ func (b *connection) Fetch(ctx context.Context, uid uint32, head bool) ([]byte, 
 			{Specifier: imap.PartSpecifierText, Peek: true, Partial: &imap.SectionPartial{Size: headBytes}},
 		}
 	}
-	parts := make([][]byte, len(sections))
-	found, tooBig := false, false
-	err := b.within(ctx, literalWithin, "fetch mail", func() error {
+	g := newGathering(sections)
+	b.strays.want(g)
+	defer b.strays.want(nil)
+	err := b.within(ctx, literalWithin, maxFetch, fetching, func() error {
 		cmd := b.client.Fetch(imap.UIDSetNum(imap.UID(uid)), &imap.FetchOptions{UID: true, BodySection: sections})
 		// Everything must be read to the end, or the connection hangs.
 		for m := cmd.Next(); m != nil; m = cmd.Next() {
-			for item := m.Next(); item != nil; item = m.Next() {
-				body, ok := item.(imapclient.FetchItemDataBodySection)
-				if !ok || body.Literal == nil {
-					continue
-				}
-				raw, big, err := readLiteral(body.Literal, body.Literal.Size())
-				if err != nil {
-					// The command is left as it is: to end it would read on
-					// from a literal that go-imap has given up (a data race).
-					return err
-				}
-				i := 0
-				if head && body.Section.Specifier == imap.PartSpecifierText {
-					i = 1
-				}
-				parts[i], found, tooBig = raw, true, tooBig || big
+			if err := g.take(m, func() {}); err != nil {
+				// The command is left as it is: to end it would read on from a
+				// literal that go-imap has given up (a data race).
+				return err
 			}
 		}
 		return cmd.Close()
 	})
-	var no *imap.Error
 	switch {
-	case errors.As(err, &no):
-		return nil, fmt.Errorf("%w: %w", errRefused, no)
+	case slow(err) > 0:
+		return nil, err // nothing is wrong with the mail
+	case refusal(err) != nil:
+		return nil, fmt.Errorf("%w: %w", errRefused, err)
 	case err != nil:
 		return nil, err
-	case !found:
+	}
+	if !g.found {
+		g = b.strays.find(uid)
+	}
+	switch {
+	case g == nil:
 		return nil, errAbsent
-	case tooBig:
+	case g.tooBig:
 		return nil, errTooBig
 	}
-	return slices.Concat(parts...), nil
+	return slices.Concat(g.parts...), nil
 }
 
 // Wait idles until there is news, or d has passed. A connection that has died
@@ -328,7 +430,7 @@ func (b *connection) Wait(ctx context.Context, d time.Duration) error {
 	}
 	var idle *imapclient.IdleCommand
 	if b.idle {
-		if err := b.within(ctx, answerWithin, "idle", func() (err error) { idle, err = b.client.Idle(); return err }); err != nil {
+		if err := b.within(ctx, answerWithin, maxAnswer, "idle", func() (err error) { idle, err = b.client.Idle(); return err }); err != nil {
 			return err
 		}
 	}
@@ -339,10 +441,10 @@ func (b *connection) Wait(ctx context.Context, d time.Duration) error {
 	case <-ctx.Done():
 		err = ctx.Err()
 	case <-b.client.Closed():
-		err = errors.New("idle: the connection was closed")
+		return b.broken("idle", errors.New("the connection was closed"))
 	}
 	if idle != nil {
-		end := b.within(context.WithoutCancel(ctx), answerWithin, "end idle", func() error {
+		end := b.within(context.WithoutCancel(ctx), answerWithin, maxAnswer, "end idle", func() error {
 			return errors.Join(idle.Close(), idle.Wait())
 		})
 		err = errors.Join(err, end)

@@ -69,17 +69,19 @@ func (b *connection) login(c Config, k credential) error {
 	if err == nil {
 		return nil
 	}
+	if bye := b.guard.goodbye(); bye != nil {
+		err = bye
+	}
 	plain := "\x00" + k.user + "\x00" + k.secret.Reveal()
 	e := &loginError{
 		err: err, hint: c.loginHint(k, err),
 		text: cut(scrub(err.Error(), k.secret, base64.StdEncoding.EncodeToString([]byte(plain))), 2*maxSaid),
 	}
-	var no *imap.Error
 	var rejected *rejectedError
 	switch {
 	case slow(err) > 0:
 		e.after = slow(err)
-	case errors.As(err, &no), errors.As(err, &rejected):
+	case refusal(err) != nil, errors.As(err, &rejected):
 		e.after = refusedPause
 	}
 	return e
@@ -121,7 +123,6 @@ var (
 
 // loginHint returns what to do about err.
 func (c Config) loginHint(k credential, err error) string {
-	var no *imap.Error
 	var rejected *rejectedError
 	switch {
 	case errors.Is(err, errNoBearer):
@@ -132,10 +133,10 @@ func (c Config) loginHint(k credential, err error) string {
 		return hintThrottled
 	case slow(err) > 0:
 		return hintAway
+	case refusal(err) == nil && !errors.As(err, &rejected):
+		return "" // the line broke
 	case !k.bearer:
 		return hintPassword
-	case !errors.As(err, &no) && !errors.As(err, &rejected):
-		return "" // the line broke
 	}
 	switch c.OAuth2.Provider {
 	case ProviderMicrosoft:
@@ -168,6 +169,18 @@ func (e *loginError) Hint() string { return e.hint }
 
 // RetryAfter returns how long to wait at least before the next try.
 func (e *loginError) RetryAfter() time.Duration { return e.after }
+
+// A slowError is a failure after which the next try waits longer.
+type slowError struct {
+	error
+	after time.Duration
+}
+
+// Unwrap returns the failure.
+func (e *slowError) Unwrap() error { return e.error }
+
+// RetryAfter returns how long to wait at least before the next try.
+func (e *slowError) RetryAfter() time.Duration { return e.after }
 
 // slow returns how long to leave a server alone that gave err; 0 where it does
 // not say that it is overloaded or away.

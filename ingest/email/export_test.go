@@ -45,13 +45,14 @@ func ParseDate(s string) (time.Time, bool) { return parseDate(s) }
 
 // NewConnection returns a Mailbox that speaks to conn as if it had logged in.
 func NewConnection(conn net.Conn) Mailbox {
-	b := &connection{conn: conn, idle: true, news: make(chan struct{}, 1)}
-	b.client = imapclient.New(conn, nil)
+	b := newConnection(conn, &dialer{odd: map[uint32]int{}})
+	b.idle = true
+	b.client = imapclient.New(b.guard, b.options(nil))
 	return b
 }
 
 // Dial opens the mailbox that c names.
-func Dial(ctx context.Context, c Config) (Mailbox, error) { return dial(ctx, c.withDefaults()) }
+func Dial(ctx context.Context, c Config) (Mailbox, error) { return (&dialer{}).dial(ctx, c.withDefaults()) }
 
 // Token asks for the token that c names.
 func Token(ctx context.Context, c Config) (string, error) {
