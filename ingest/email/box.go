@@ -37,6 +37,8 @@ type Box struct {
 	dial  func(context.Context, Config) (mailbox, error)
 	known func(context.Context) (Known, error) // see Recall; nil: nothing is known
 
+	prover prover // owned by Run
+
 	// tries counts, by UID, how often a mail could not be fetched. Owned by Run.
 	tries map[uint32]int
 
