@@ -2,7 +2,6 @@ package email
 
 import (
 	"bytes"
-	"mime"
 	"net/mail"
 	"regexp"
 	"strings"
@@ -19,17 +18,27 @@ type field struct {
 }
 
 // maxHeader bounds the bytes of a header that are looked at, maxFields their
-// number.
+// number, and maxValue the bytes of one of them. Real mail has some 16 KiB in
+// a hundred fields.
 const (
 	maxHeader = 1 << 20
 	maxFields = 2000
+	maxValue  = 256 << 10
 )
+
+// lookahead bounds the lines that are looked at to tell a bad line within a
+// header from a text that begins without an empty line before it.
+const lookahead = 64
 
 // splitHeader reads the header at the beginning of raw, however broken, and
 // returns its fields from the top, and where the body begins. A line that is no
-// field and continues none is dropped; a beginning without a single field is
-// all body.
-func splitHeader(raw []byte) (fields []field, body int) {
+// field and continues none is dropped if fields follow it; else the body begins
+// there, as programs that forget the empty line write it. What has no field at
+// its beginning is all body. top says that raw is a whole mail, which may begin
+// with an empty line or an mbox From line; an empty first line of a part means
+// that it has no header. cut reports that there is more header than is looked
+// at.
+func splitHeader(raw []byte, top bool) (fields []field, body int, cut bool) {
 	at := 0
 	var value []byte // of the last field, while lines still continue it
 	end := func() {
@@ -38,42 +47,118 @@ func splitHeader(raw []byte) (fields []field, body int) {
 		}
 	}
 	defer func() { end() }()
-	for at < len(raw) && at < maxHeader {
-		next := len(raw)
-		if i := bytes.IndexByte(raw[at:], '\n'); i >= 0 {
-			next = at + i + 1
+	for at < len(raw) {
+		if at >= maxHeader {
+			return fields, at + afterHeader(raw[at:]), true
 		}
-		line := bytes.TrimRight(raw[at:next], "\r\n")
+		next := lineEnd(raw, at)
+		line := bytes.TrimRight(raw[at:next], "\r\n\x00")
+		begin := at
 		at = next
 		switch {
 		case len(line) == 0:
-			if len(fields) == 0 && at < len(raw) && at <= 4 {
+			if len(fields) == 0 && top && begin <= 4 && hasField(raw[at:]) {
 				continue // an empty line before the header
 			}
-			return fields, at
-		case line[0] == ' ' || line[0] == '\t':
-			value = append(append(value, ' '), bytes.TrimLeft(line, " \t")...)
+			return fields, at, cut
+		case (line[0] == ' ' || line[0] == '\t') && len(fields) > 0:
+			if len(bytes.TrimLeft(line, " \t")) == 0 && !continued(raw[at:]) {
+				return fields, at, cut // an empty line with blanks in it
+			}
+			if len(value) < maxValue {
+				value = append(append(value, ' '), bytes.TrimLeft(line, " \t")...)
+			}
 		default:
-			before, after, ok := strings.Cut(string(line), ":")
-			name := strings.TrimRight(before, " \t")
+			before, after, ok := bytes.Cut(line, []byte{':'})
+			name := bytes.TrimRight(before, " \t")
 			if !ok || !fieldName(name) {
-				if len(fields) == 0 && !bytes.HasPrefix(line, []byte("From ")) && !bytes.HasPrefix(line, []byte(">From ")) {
-					return nil, 0
+				if len(fields) == 0 && top && mboxLine(line) {
+					continue
+				}
+				if !hasField(raw[at:]) {
+					return fields, begin, cut
 				}
 				continue
 			}
-			if len(fields) < maxFields {
-				end()
-				fields = append(fields, field{name: strings.ToLower(name)})
-				value = append(value[:0], after...)
+			if len(fields) == maxFields {
+				cut = true
+				continue
 			}
+			end()
+			fields = append(fields, field{name: strings.ToLower(string(name))})
+			value = append(value[:0], after[:min(len(after), maxValue)]...)
 		}
 	}
-	return fields, at
+	return fields, at, cut
 }
 
-func fieldName(s string) bool {
-	if s == "" || len(s) > 128 {
+// lineEnd returns where the line that begins at ends, with its line end.
+func lineEnd(raw []byte, at int) int {
+	if i := bytes.IndexByte(raw[at:], '\n'); i >= 0 {
+		return at + i + 1
+	}
+	return len(raw)
+}
+
+// afterHeader returns where the empty line ends that ends a header.
+func afterHeader(raw []byte) int {
+	end := len(raw)
+	for _, blank := range []string{"\n\n", "\n\r\n"} {
+		if i := bytes.Index(raw[:end], []byte(blank)); i >= 0 {
+			end = min(end, i+len(blank))
+		}
+	}
+	return end
+}
+
+func mboxLine(line []byte) bool {
+	return bytes.HasPrefix(line, []byte("From ")) || bytes.HasPrefix(line, []byte(">From "))
+}
+
+// continued reports whether the next line can belong to a header.
+func continued(raw []byte) bool {
+	line := raw[:lineEnd(raw, 0)]
+	name, _, ok := bytes.Cut(line, []byte{':'})
+	return ok && commonField(name)
+}
+
+// hasField reports whether a field that mails have follows before an empty
+// line.
+func hasField(raw []byte) bool {
+	at := 0
+	for range lookahead {
+		next := lineEnd(raw, at)
+		line := bytes.TrimRight(raw[at:next], "\r\n")
+		if len(line) == 0 {
+			return false
+		}
+		if name, _, ok := bytes.Cut(line, []byte{':'}); ok && commonField(bytes.TrimRight(name, " \t")) {
+			return true
+		}
+		at = next
+	}
+	return false
+}
+
+// commonField reports whether a name is one that only headers have. Others may
+// be the beginning of a sentence ("Detected: 09:15").
+func commonField(name []byte) bool {
+	if !fieldName(name) {
+		return false
+	}
+	switch n := strings.ToLower(string(name)); n {
+	case "from", "to", "cc", "subject", "date", "received", "sender":
+		return true
+	default:
+		return strings.Contains(n, "-") && (strings.HasPrefix(n, "x-") || strings.HasPrefix(n, "content-") ||
+			strings.HasPrefix(n, "mime-") || strings.HasPrefix(n, "message-") || strings.HasPrefix(n, "return-") ||
+			strings.HasPrefix(n, "reply-") || strings.HasPrefix(n, "in-reply-") || strings.HasPrefix(n, "delivered-") ||
+			strings.HasPrefix(n, "authentication-") || strings.HasPrefix(n, "dkim-") || strings.HasPrefix(n, "arc-"))
+	}
+}
+
+func fieldName[T string | []byte](s T) bool {
+	if len(s) == 0 || len(s) > 128 {
 		return false
 	}
 	for _, c := range []byte(s) {
@@ -92,15 +177,6 @@ func get(fields []field, name string) (string, bool) {
 		}
 	}
 	return "", false
-}
-
-// decodeWords reads RFC 2047 words; what cannot be read stays as it is.
-func decodeWords(s string) string {
-	d := mime.WordDecoder{CharsetReader: charsetReader}
-	if out, err := d.DecodeHeader(s); err == nil {
-		s = out
-	}
-	return strings.ToValidUTF8(s, "\uFFFD")
 }
 
 // headerPatterns is compiled once.

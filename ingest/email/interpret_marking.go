@@ -62,7 +62,7 @@ func Marked(raw []byte) bool {
 			return true
 		}
 	}
-	for _, text := range []string{d.plain.String(), d.html.String(), d.inner.String()} {
+	for _, text := range d.heads {
 		if markedLines(text[:min(len(text), markedText)]) {
 			return true
 		}

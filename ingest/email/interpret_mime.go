@@ -2,25 +2,23 @@ package email
 
 import (
 	"bytes"
-	"errors"
-	"io"
-	"mime"
 	"strings"
-	"unicode/utf8"
-
-	"github.com/emersion/go-message"
-	"golang.org/x/text/encoding/charmap"
-	"golang.org/x/text/encoding/htmlindex"
 
 	"github.com/ministryofjustice/incident-promptness/incident"
 )
 
-// The bounds of what is looked at in one mail. go-message has none for parts
-// and depth.
+// The bounds of what is looked at in one mail, whatever it holds: they bound
+// the time and the memory that it takes. What is beyond is not read, and the
+// mail is quarantined with the reason; its bytes are kept.
 const (
-	maxParts   = 200
-	maxText    = 1 << 20 // bytes of text that are read in all
-	maxNesting = 5       // of mails attached to mails
+	maxParts   = 200       // parts of all kinds, those of attached mails, too
+	maxDepth   = 10        // of multiparts in multiparts
+	maxNesting = 5         // of mails attached to mails
+	maxText    = 1 << 20   // bytes of text in all
+	maxPage    = 4 << 20   // bytes of one text before its markup is taken away
+	maxDecoded = 24 << 20  // bytes that are decoded in all
+	maxNames   = 1000      // names of attached files
+	maxSpare   = 256 << 10 // bytes of text from attached files, where there is no other
 )
 
 // A document is what could be read of a mail. A mail is never refused: where
@@ -28,15 +26,16 @@ const (
 type document struct {
 	fields  []field // from the top
 	subject string
-	plain   strings.Builder // of text/plain parts
-	html    strings.Builder // of text/html parts, as text
+	text    string // of the mail itself, see body
 	// inner are the texts of attached mails, innerIDs their Message-IDs.
 	inner    strings.Builder
 	innerIDs []string
 	names    []string // of attached files
 	report   bool     // multipart/report: a delivery or read report
 	broken   incident.Why
-	parts    int
+	// heads are the beginnings of all texts, also of those that say the same in
+	// another form: a marking may stand in any of them.
+	heads []string
 	// forwarded are the mails that this one repeats or has attached, in the
 	// order of the text; layout fills it.
 	forwarded []forwarded
@@ -45,252 +44,325 @@ type document struct {
 	// opaque says that a part which may hold the sender's own words could not
 	// be read: a winmail.dat or a signed body. The rest was read.
 	opaque bool
+
+	spare strings.Builder // of attached text files
+	spent *spending       // one for all mails in the mail
+}
+
+// spending counts against the bounds.
+type spending struct {
+	parts, decoded, text int
+}
+
+// A piece is the text of a part.
+type piece struct {
+	text string
+	form form
+	// repeats says that the part may say again what another one says: it is
+	// left out if so.
+	repeats bool
+}
+
+// The forms of text, the less wanted last.
+type form int
+
+const (
+	formNone form = iota
+	formPlain
+	formRich // HTML and the like
+	formCalendar
+)
+
+// A place is where in a mail a part stands.
+type place struct {
+	depth   int    // of multiparts
+	nesting int    // of mails in mails
+	within  string // the kind of multipart that it is a part of
 }
 
 // parse reads a mail.
 func parse(raw []byte) *document {
-	d := &document{}
-	d.read(raw, 0)
+	d := &document{spent: &spending{}}
+	d.read(raw, place{})
 	return d
 }
 
-func (d *document) read(raw []byte, depth int) {
-	fields, at := splitHeader(raw)
+// read reads a whole mail.
+func (d *document) read(raw []byte, at place) {
+	raw = straighten(raw)
+	fields, begin, cut := splitHeader(raw, true)
 	d.fields = fields
 	subject, _ := get(fields, "subject")
 	d.subject = oneLine(decodeWords(subject))
-	contentType, _ := get(fields, "content-type")
-	kind := mediaType(contentType)
+	if cut {
+		d.fault(incident.WhyTooLarge)
+	}
+	value, _ := get(fields, "content-type")
+	t := contentType(value)
 	// A complaint about a mail (RFC 5965) is a report that somebody made.
-	d.report = kind == "multipart/report" && !strings.Contains(strings.ToLower(contentType), "feedback-report")
-	if encrypted(kind, contentType) {
-		d.broken = incident.WhyEncrypted
-	}
-	err := d.walk(d.entity(fields, raw[at:]), depth)
-	switch {
-	case err == nil:
+	d.report = t.kind == "multipart/report" && !strings.Contains(strings.ToLower(value), "feedback-report")
+	body := raw[begin:]
+	p := d.part(fields, body, at)
+	d.text = p.text
+	if strings.TrimSpace(p.text) != "" {
 		return
-	case errors.Is(err, errTooMany):
-		d.broken = incident.WhyTooManyParts
-	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
-		// Cut off: what was read is kept.
-	default:
-		d.fault()
 	}
-	if d.plain.Len() == 0 || !errors.Is(err, io.ErrUnexpectedEOF) {
-		// Later parts may be lost: the body is read as it stands.
-		d.text(&d.plain, raw[at:], "")
+	if d.text = d.spare.String(); d.text != "" {
+		return
 	}
-}
-
-// fault notes that the structure could not be followed.
-func (d *document) fault() {
-	if d.broken == "" {
-		d.broken = incident.WhyMalformed
+	if t.kind != "text/plain" && d.inner.Len() == 0 && d.broken == "" && len(bytes.TrimSpace(body)) > 0 && strings.HasPrefix(t.kind, "multipart/") {
+		// No part had any text. The body is read as it stands, so that words
+		// between the parts are not lost.
+		d.text = d.words(body[:min(len(body), maxSpare)], "").text
+		d.fault(incident.WhyMalformed)
 	}
 }
 
-// entity makes a mail of clean fields for go-message, which gives up on a
-// single bad line.
-func (d *document) entity(fields []field, body []byte) io.Reader {
-	var head bytes.Buffer
-	for _, f := range fields {
-		switch f.name {
-		case "content-type", "content-transfer-encoding", "content-disposition":
-			head.WriteString(f.name + ": " + cleanValue(f.name, f.value) + "\r\n")
-		}
+// straighten undoes what befell the whole of a mail: a mark before its first
+// byte, lines that end with CR alone, and UTF-16.
+func straighten(raw []byte) []byte {
+	if nulls(raw) {
+		raw = []byte(decode(raw, "utf-16"))
 	}
-	head.WriteString("\r\n")
-	return io.MultiReader(&head, bytes.NewReader(body))
+	raw = bytes.TrimPrefix(raw, []byte("\xef\xbb\xbf"))
+	head := raw[:min(len(raw), 4096)]
+	if !bytes.Contains(head, []byte{'\n'}) && bytes.Contains(head, []byte{'\r'}) {
+		raw = bytes.ReplaceAll(raw, []byte{'\r'}, []byte{'\n'})
+	}
+	return raw
 }
 
-func cleanValue(name, value string) string {
-	value = strings.Map(func(r rune) rune {
-		if r < ' ' {
-			return ' '
+// fault notes what could not be read. The gravest stays: a bound that was
+// passed, then what is encrypted.
+func (d *document) fault(why incident.Why) {
+	weight := func(w incident.Why) int {
+		switch w {
+		case "":
+			return 0
+		case incident.WhyMalformed:
+			return 1
+		case incident.WhyUnreadable:
+			return 2
+		case incident.WhyTruncated:
+			return 3
+		case incident.WhyEncrypted:
+			return 4
+		default:
+			return 5
 		}
-		return r
-	}, value)
-	if name == "content-type" {
-		// "text/plain; charset=utf-8; name=foo bar;;" is one long media type to
-		// package mime. What it can read up to some semicolon is taken.
-		for v := value; v != ""; {
-			if t, params, err := mime.ParseMediaType(v); err == nil {
-				return mime.FormatMediaType(t, params)
-			}
-			i := strings.LastIndexByte(v, ';')
-			if i < 0 {
-				return "text/plain"
-			}
-			v = v[:i]
-		}
-		return "text/plain"
 	}
-	return value
+	if weight(why) > weight(d.broken) {
+		d.broken = why
+	}
 }
 
-var errTooMany = errors.New("read mail: more parts than are looked at")
-
-func (d *document) walk(r io.Reader, depth int) error {
-	e, err := message.ReadWithOptions(r, &message.ReadOptions{MaxHeaderBytes: maxHeader})
-	if e == nil {
-		return err
+// part reads one part and what is in it.
+func (d *document) part(fields []field, body []byte, at place) piece {
+	if d.spent.parts++; d.spent.parts > maxParts {
+		d.fault(incident.WhyTooManyParts)
+		return piece{}
 	}
-	top := true
-	return e.Walk(func(path []int, part *message.Entity, partErr error) error {
-		if top {
-			partErr, top = err, false
-		}
-		if d.parts++; d.parts > maxParts || len(path) > 2*maxNesting {
-			return errTooMany
-		}
-		return d.part(part, partErr, depth)
-	})
-}
-
-// part reads one part. Only an error of reading ends the walk.
-func (d *document) part(e *message.Entity, decodeErr error, depth int) error {
-	raw := e.Header.Get("Content-Type")
-	kind := mediaType(raw)
-	disposition, params, _ := mime.ParseMediaType(e.Header.Get("Content-Disposition"))
-	_, typeParams, _ := mime.ParseMediaType(raw)
-	for _, n := range []string{params["filename"], typeParams["name"]} {
-		if n != "" {
-			d.names = append(d.names, decodeWords(n))
-		}
+	value, typed := get(fields, "content-type")
+	t := contentType(value)
+	if !typed && at.within == "multipart/digest" {
+		t.kind = "message/rfc822"
 	}
-	charset := typeParams["charset"]
-	if decodeErr == nil {
-		charset = "utf-8" // decoded, or nothing to decode
-	}
+	encoding, _ := get(fields, "content-transfer-encoding")
+	disposition, _ := get(fields, "content-disposition")
+	p := parseType(disposition)
+	d.name(p.param("filename"))
+	d.name(t.param("name"))
+	file := decodeWords(firstOf(p.param("filename"), t.param("name")))
+	attached := p.kind == "attachment"
 	switch {
-	case strings.HasPrefix(kind, "multipart/"):
-		if typeParams["boundary"] == "" {
-			return errors.New("read mail: multipart without boundary")
-		}
-		return nil
-	case kind == "message/rfc822" || kind == "message/global":
-		return d.attached(e.Body, depth)
-	case encrypted(kind, raw):
-		d.broken = incident.WhyEncrypted
-		return nil
-	case disposition == "attachment":
-		return nil
-	case kind == "text/html":
-		b, err := readSome(e.Body)
-		d.text(&d.html, []byte(htmlText(decode(b, charset))), "utf-8")
-		return err
-	case kind == "text/plain", kind == "", !strings.Contains(kind, "/"):
-		b, err := readSome(e.Body)
-		d.text(&d.plain, b, charset)
-		return err
+	case strings.HasPrefix(t.kind, "multipart/"):
+		return d.multipart(t, encoding, body, at)
+	case t.kind == "message/rfc822" || t.kind == "message/global" || t.kind == "message/news":
+		d.attachedMail(d.unwrap(body, encoding, t), at)
+	case t.kind == "message/partial":
+		// A piece of a mail (RFC 2046 section 5.2.2): the others are elsewhere.
+		d.fault(incident.WhyTruncated)
+		return d.words(body, t.param("charset"))
+	case t.kind == "text/rfc822-headers" || t.kind == "message/rfc822-headers":
+		d.attachedMail(d.unwrap(body, encoding, t), at)
+	case sealed(t.kind, file):
+		d.fault(incident.WhyEncrypted)
+		return piece{}
+	case smimeType(t.kind, file):
+		return d.smime(d.unwrap(body, encoding, t), t, at)
+	case t.kind == "application/ms-tnef" || t.kind == "application/vnd.ms-tnef" || strings.EqualFold(file, "winmail.dat"):
+		return d.tnef(d.unwrap(body, encoding, t), at)
+	case t.kind == "text/calendar" || t.kind == "application/ics":
+		b := d.unwrap(body, encoding, t)
+		d.calendar = true
+		return d.keep(piece{text: calendarText(decode(b, t.param("charset"))), form: formCalendar, repeats: true})
+	case t.kind == "text/html" || t.kind == "application/xhtml+xml":
+		return d.page(body, encoding, t, attached)
+	case t.kind == "text/enriched" || t.kind == "text/richtext":
+		s, _ := d.texts(body, encoding, t)
+		return d.keep(piece{text: enrichedText(s), form: formRich})
+	case t.kind == "text/rtf" || t.kind == "application/rtf" && !attached && file == "":
+		s, _ := d.texts(body, encoding, t)
+		return d.keep(rtfPiece([]byte(s)))
+	case plainType(t.kind):
+		return d.plain(body, encoding, t, attached)
 	}
-	return nil
+	return piece{}
 }
 
-// attached reads a mail that is attached to this one: it is evidence, the outer
-// one is the report.
-func (d *document) attached(body io.Reader, depth int) error {
-	raw, err := readSome(body)
-	if depth >= maxNesting {
-		d.broken = incident.WhyTooDeep
-		return nil
+func firstOf(a, b string) string {
+	if a != "" {
+		return a
 	}
-	in := &document{parts: d.parts}
-	in.read(raw, depth+1)
-	d.parts = in.parts
-	if in.broken == incident.WhyTooDeep || in.broken == incident.WhyTooManyParts {
-		d.broken = in.broken // what is wrong with an attached mail else is no fault of this one
-	}
-	if id, ok := get(in.fields, "message-id"); ok {
-		d.innerIDs = append(d.innerIDs, messageIDs(id)...)
-	}
-	d.innerIDs = append(d.innerIDs, in.innerIDs...)
-	d.names = append(d.names, in.names...)
-	d.text(&d.inner, []byte("Subject: "+in.subject+"\n"+in.body()+"\n"+in.inner.String()), "utf-8")
-	return err
+	return b
 }
 
-// readSome reads what is looked at of a part. What was read before a fault in
-// the encoding is kept and is no error; what is cut off is.
-func readSome(r io.Reader) ([]byte, error) {
-	b, err := io.ReadAll(io.LimitReader(r, maxText))
-	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
-		err = nil
-	}
-	return b, err
-}
-
-// text adds what is read to one of the texts.
-func (d *document) text(to *strings.Builder, b []byte, charset string) {
-	s := decode(b, charset)
-	if room := maxText - to.Len(); len(s) > room {
-		s = strings.ToValidUTF8(s[:max(room, 0)], "")
-	}
-	if to.Len() > 0 && s != "" {
-		to.WriteByte('\n')
-	}
-	to.WriteString(s)
-}
-
-// body returns the text of the mail itself: the plain one, unless it says next
-// to nothing beside the HTML one.
-func (d *document) body() string {
-	plain, html := d.plain.String(), d.html.String()
-	if n := len(strings.TrimSpace(plain)); n == 0 || 10*n < len(strings.TrimSpace(html)) {
-		return html
-	}
-	return plain
-}
-
-// mediaType returns the type before the first semicolon, in lower case.
-func mediaType(value string) string {
-	t, _, _ := strings.Cut(value, ";")
-	return strings.ToLower(strings.TrimSpace(t))
-}
-
-func encrypted(kind, value string) bool {
+// plainType reports whether a part of that type is read as it is.
+func plainType(kind string) bool {
 	switch kind {
-	case "multipart/encrypted":
-		return true
-	case "application/pkcs7-mime", "application/x-pkcs7-mime":
-		return true // signed or enveloped, its text is not to be had
-	default:
+	case "text/css", "text/xml", "text/javascript", "text/csv", "text/vcard", "text/x-vcard", "text/directory",
+		"text/x-amp-html", "text/watch-html", "text/x-watch-html", "text/x-patch", "text/x-diff":
 		return false
 	}
+	return strings.HasPrefix(kind, "text/")
 }
 
-// decode makes valid UTF-8 of b. An unknown charset is read as UTF-8 if it is
-// valid, else as Windows-1252, which is also what ISO-8859-1 means in practice.
-func decode(b []byte, charset string) string {
-	name := strings.ToLower(strings.Trim(charset, `"' `))
-	switch name {
-	case "", "utf-8", "utf8", "us-ascii", "ascii", "utf-7":
-	default:
-		if enc, err := htmlindex.Get(name); err == nil {
-			if out, err := enc.NewDecoder().Bytes(b); err == nil {
-				return strings.ToValidUTF8(string(out), "\uFFFD")
-			}
+// name keeps the name of an attached file.
+func (d *document) name(s string) {
+	if s != "" && len(d.names) < maxNames {
+		d.names = append(d.names, decodeWords(s[:min(len(s), 1024)]))
+	}
+}
+
+// unwrap undoes the transfer encoding of a part of any kind, as far as the
+// bound allows.
+func (d *document) unwrap(body []byte, encoding string, t mediaType) []byte {
+	switch encodingName(encoding) {
+	case "", "7bit", "8bit", "binary":
+		if !looksBase64(body) || strings.HasPrefix(t.kind, "text/") || strings.HasPrefix(t.kind, "message/") {
+			return body
+		}
+		encoding = "base64" // nothing says so
+	}
+	room := maxDecoded - d.spent.decoded
+	if room <= 0 {
+		d.fault(incident.WhyTooLarge)
+		return nil
+	}
+	b, whole := transfer(body, encoding, room)
+	d.spent.decoded += len(b)
+	if !whole {
+		if len(b) >= room {
+			d.fault(incident.WhyTooLarge)
+		} else {
+			d.fault(incident.WhyUnreadable)
 		}
 	}
-	if utf8.Valid(b) {
-		return string(b)
-	}
-	out, err := charmap.Windows1252.NewDecoder().Bytes(b)
-	if err != nil {
-		return strings.ToValidUTF8(string(b), "\uFFFD")
-	}
-	return string(out)
+	return b
 }
 
-// charsetReader is decode for package mime.
-func charsetReader(charset string, r io.Reader) (io.Reader, error) {
-	b, err := io.ReadAll(io.LimitReader(r, maxHeader))
-	if err != nil {
-		return nil, err
+// looksBase64 reports whether the first line is base64 and nothing else.
+func looksBase64(body []byte) bool {
+	line := bytes.TrimSpace(body[:min(lineEnd(body, 0), len(body))])
+	if len(line) < 40 || len(line) > 1000 {
+		return false
 	}
-	return strings.NewReader(decode(b, charset)), nil
+	for _, c := range line {
+		if !base64Digit(c) && c != '=' {
+			return false
+		}
+	}
+	return true
 }
+
+// texts decodes a part of text. whole is false where some of it was left out.
+func (d *document) texts(body []byte, encoding string, t mediaType) (s string, whole bool) {
+	b, whole := transfer(body, encoding, maxPage)
+	if !whole {
+		if len(b) >= maxPage {
+			d.fault(incident.WhyTooLarge)
+		} else {
+			d.fault(incident.WhyUnreadable)
+		}
+	}
+	s = decode(b, t.param("charset"))
+	if garbled(s) {
+		d.fault(incident.WhyUnreadable)
+	}
+	return s, whole
+}
+
+// words is the plain text in b.
+func (d *document) words(b []byte, charset string) piece {
+	return d.keep(piece{text: cleanText(decode(b[:min(len(b), maxPage)], charset)), form: formPlain})
+}
+
+func (d *document) plain(body []byte, encoding string, t mediaType, attached bool) piece {
+	s, _ := d.texts(body, encoding, t)
+	s = cleanText(s)
+	if strings.EqualFold(t.param("format"), "flowed") {
+		s = unflow(s, strings.EqualFold(t.param("delsp"), "yes"))
+	}
+	s, files := withoutFiles(s)
+	for _, f := range files {
+		d.name(f)
+	}
+	if armoured(s) {
+		d.fault(incident.WhyEncrypted)
+	}
+	if attached {
+		d.reserve(s)
+		return piece{}
+	}
+	return d.keep(piece{text: s, form: formPlain})
+}
+
+func (d *document) page(body []byte, encoding string, t mediaType, attached bool) piece {
+	s, _ := d.texts(body, encoding, t)
+	s = cleanText(htmlText(s))
+	if attached {
+		d.reserve(s)
+		return piece{}
+	}
+	return d.keep(piece{text: s, form: formRich})
+}
+
+// reserve keeps the text of an attached file, for a mail that says nothing
+// itself: some programs attach what was written.
+func (d *document) reserve(s string) {
+	if room := maxSpare - d.spare.Len(); room > 0 && strings.TrimSpace(s) != "" {
+		if d.spare.Len() > 0 {
+			d.spare.WriteByte('\n')
+		}
+		d.spare.WriteString(prefix(s, room))
+		d.heads = append(d.heads, prefix(s, markedText))
+	}
+}
+
+// keep counts the text of a part against the bound.
+func (d *document) keep(p piece) piece {
+	if room := maxText - d.spent.text; len(p.text) > room {
+		p.text = prefix(p.text, max(room, 0))
+		d.fault(incident.WhyTooLarge)
+	}
+	d.spent.text += len(p.text)
+	if strings.TrimSpace(p.text) == "" {
+		return piece{form: p.form}
+	}
+	d.heads = append(d.heads, prefix(p.text, markedText))
+	return p
+}
+
+// prefix returns the first n bytes of s, without a character that is cut.
+func prefix(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	return strings.ToValidUTF8(s[:n], "")
+}
+
+// body returns the text of the mail itself.
+func (d *document) body() string { return d.text }
 
 func oneLine(s string) string {
 	return strings.Join(strings.Fields(s), " ")

@@ -2,8 +2,7 @@ package email
 
 import (
 	"strings"
-
-	"github.com/ministryofjustice/incident-promptness/incident"
+	"unicode"
 )
 
 // A line is one line of a mail's text, by its byte range there.
@@ -14,101 +13,360 @@ type line struct {
 	signature  bool // below the sender's "-- ", or put there by his program
 }
 
-// A forwarded is a mail that stands in another: attached, or repeated below
-// lines that say whose it was. It is evidence with times of its own; the outer
-// mail is the report. What could not be read of it is empty.
-type forwarded struct {
-	from      string // address, lower case
-	subject   string
-	messageID string
-	// sent is what its Date or Sent line says: the instant where that names a
-	// zone, else the whole minute as a clock in London shows it.
-	sent     incident.Interval
-	zoned    bool   // sent rests on a zone that the line names
-	sentText string // the line's value as it is written
-	// words is the byte range of sentText in Text, begin and end that of the
-	// whole mail.
-	words      [2]int
-	begin, end int
-	attached   bool    // a part of its own (message/rfc822)
-	fields     []field // of an attached mail, from the top: its Received fields, too
-}
-
-// maxLines bounds the lines of a text that are looked at.
-const maxLines = 20_000
+const (
+	maxLines     = 20_000 // of a text that are looked at
+	maxForwarded = 50     // mails in a mail that are told of
+	maxSignature = 20     // lines below "-- "
+)
 
 // layout joins the texts of the mail: the subject, an empty line, the text, and
-// that of attached mails, which is quoted.
+// that of attached mails, which is quoted. It fills forwarded.
 func (d *document) layout() (string, []line) {
 	body := d.subject + "\n\n" + d.body()
-	lines := splitLines(body)
+	m := marker{text: body, lines: cutLines(body, 0), passed: passedOn(d.subject), thread: d.thread()}
+	m.mark()
+	attached := d.forwarded
+	d.forwarded = m.found
 	if d.inner.Len() == 0 {
-		return body, lines
+		return body, m.lines
 	}
 	body += "\n\n"
 	begin := len(body)
 	body += d.inner.String()
-	for _, l := range splitLines(body[begin:]) {
-		lines = append(lines, line{begin: l.begin + begin, end: l.end + begin, quoted: true, forwarded: true})
+	for _, l := range cutLines(body, begin) {
+		if len(m.lines) < maxLines {
+			l.quoted, l.forwarded = true, true
+			m.lines = append(m.lines, l)
+		}
 	}
-	return body, lines
+	for _, f := range attached {
+		d.forwarded = append(d.forwarded, f.moved(begin))
+	}
+	d.forwarded = d.forwarded[:min(len(d.forwarded), maxForwarded)]
+	return body, m.lines
 }
 
-// splitLines cuts text into lines and marks those that repeat another mail:
-// what stands behind a > sign, and everything below "-----Original Message-----",
-// "On … wrote:" or the From: and Sent: lines that Outlook puts over a reply.
-func splitLines(text string) []line {
-	p := textPatterns()
-	var lines []line
-	for at := 0; at < len(text) && len(lines) < maxLines; {
-		end := strings.IndexByte(text[at:], '\n')
+// thread reports whether the mail says that it answers another.
+func (d *document) thread() bool {
+	for _, name := range []string{"in-reply-to", "references"} {
+		if v, ok := get(d.fields, name); ok && v != "" {
+			return true
+		}
+	}
+	return answering(d.subject) || passedOn(d.subject)
+}
+
+// cutLines cuts text, from begin on, into lines.
+func cutLines(text string, begin int) []line {
+	lines := make([]line, 0, min(strings.Count(text[begin:], "\n")+1, maxLines))
+	for at := begin; at < len(text) && len(lines) < maxLines; {
 		next := len(text)
-		if end >= 0 {
-			next = at + end + 1
+		if i := strings.IndexByte(text[at:], '\n'); i >= 0 {
+			next = at + i + 1
 		}
-		end = at + len(strings.TrimRight(text[at:next], "\r\n"))
-		lines = append(lines, line{begin: at, end: end})
+		lines = append(lines, line{begin: at, end: at + len(strings.TrimRight(text[at:next], "\r\n"))})
 		at = next
-	}
-	of := func(i int) string {
-		if i < 0 || i >= len(lines) {
-			return ""
-		}
-		return text[lines[i].begin:lines[i].end]
-	}
-	rest := false
-	for i := range lines {
-		s := of(i)
-		switch {
-		case rest:
-		case p.quote.MatchString(s):
-			lines[i].quoted = true
-			continue
-		case p.original.MatchString(s):
-			rest = true
-		case p.wrote.MatchString(s), p.wrote.MatchString(s + " " + of(i+1)):
-			// Where > signs follow they say what is quoted: somebody may
-			// answer below.
-			lines[i].quoted = true
-			rest = !quotedBelow(lines[i+1:], of, i+1)
-			continue
-		case p.from.MatchString(s):
-			for j := i + 1; j <= i+4; j++ {
-				rest = rest || p.sent.MatchString(of(j))
-			}
-		}
-		lines[i].quoted = rest
 	}
 	return lines
 }
 
-// quotedBelow reports whether a > sign opens one of the next lines that are not
-// empty.
-func quotedBelow(below []line, of func(int) string, from int) bool {
-	for i := range below[:min(len(below), 4)] {
-		if textPatterns().quote.MatchString(of(from + i)) {
+// A marker marks the lines of a text that repeat another mail: what stands
+// behind a > sign, and everything below "-----Original Message-----", "On …
+// wrote:" or the From:, Sent:, To: and Subject: lines that programs put over a
+// reply, in the languages of those programs.
+type marker struct {
+	text   string
+	lines  []line
+	passed bool // the subject says that the mail passes another one on
+	thread bool // the mail says that it answers another
+	found  []forwarded
+
+	below   bool // everything from here on is another mail's
+	forward bool // and that was passed on
+	signs   bool // the other mail stands behind > signs that follow
+	open    bool // the last of found has no end yet
+}
+
+func (m *marker) of(i int) string {
+	if i < 0 || i >= len(m.lines) {
+		return ""
+	}
+	return m.text[m.lines[i].begin:m.lines[i].end]
+}
+
+func (m *marker) mark() {
+	signed := -1 // the line of "-- " below which a signature stands
+	for i := 0; i < len(m.lines); i++ {
+		l := &m.lines[i]
+		s := m.of(i)
+		words, quotes := bare(s)
+		l.quoted = m.below || quotes
+		l.forwarded = m.forward && l.quoted
+		if words == "" {
+			continue
+		}
+		if m.signs && !quotes && !m.below {
+			m.close(l.begin) // the sender's own words follow the > signs
+			m.signs, m.forward = false, false
+			l.forwarded = false
+		}
+		if n, passed := m.separator(i, words); n > 0 {
+			signed = -1
+			m.start(i, n, passed, quotes)
+			i += n - 1
+			continue
+		}
+		switch {
+		case l.quoted:
+			signed = -1
+		case signed >= 0 && i-signed <= maxSignature:
+			l.signature = true
+		case strings.TrimRight(s, " \t\u00a0") == "--" && m.endsWithin(i+1):
+			signed = i
+			l.signature = true
+		case machineLine(s):
+			l.signature = true
+		}
+	}
+	m.close(len(m.text))
+}
+
+// endsWithin reports whether what follows line i up to the next quoted mail is
+// short enough to be a signature.
+func (m *marker) endsWithin(i int) bool {
+	n := 0
+	for ; i < len(m.lines) && n <= maxSignature; i++ {
+		words, quotes := bare(m.of(i))
+		if quotes {
 			return true
 		}
+		if end, _ := m.separator(i, words); end > 0 {
+			return true
+		}
+		if words != "" {
+			n++
+		}
+	}
+	return n <= maxSignature
+}
+
+// separator reports whether another mail begins at line i, how many lines say
+// so, and whether the mail was passed on rather than answered.
+func (m *marker) separator(i int, words string) (n int, passed bool) {
+	if kind := ruled(words); kind != notRuled {
+		head := m.headAt(m.skipEmpty(i + 1))
+		return 1 + head.lines(i+1), kind == ruledForward || kind == ruledOriginal && m.passed
+	}
+	if m.attribution(i) {
+		return 1, false
+	}
+	if underscores(words) {
+		if head := m.headAt(m.skipEmpty(i + 1)); head.sure(true) {
+			return 1 + head.lines(i+1), m.passed
+		}
+		return 0, false
+	}
+	if head := m.headAt(i); head.sure(false) {
+		if !m.thread && m.firstWords(i) {
+			return 0, false // a form that begins with From, Date and Subject
+		}
+		return head.lines(i), m.passed
+	}
+	return 0, false
+}
+
+// firstWords reports whether nothing of the sender's stands above line i but
+// the subject.
+func (m *marker) firstWords(i int) bool {
+	for j := 2; j < i; j++ {
+		if strings.TrimSpace(m.of(j)) != "" {
+			return false
+		}
+	}
+	return true
+}
+
+func (m *marker) skipEmpty(i int) int {
+	for range 3 {
+		if words, _ := bare(m.of(i)); words != "" {
+			break
+		}
+		i++
+	}
+	return i
+}
+
+// start notes that another mail begins with the n lines from i.
+func (m *marker) start(i, n int, passed, quotes bool) {
+	m.close(m.lines[i].begin)
+	first := i
+	if f, wrapped := m.attributed(i); wrapped > 0 {
+		first = i - wrapped + 1
+		m.open = m.add(f)
+	} else {
+		head := m.headAt(m.skipEmpty(i))
+		for j := i; head.end == 0 && j < i+n; j++ {
+			head = m.headAt(j)
+		}
+		f := head.mail()
+		f.begin, f.answered = m.lines[i].begin, !passed && !m.forward
+		m.open = m.add(f)
+	}
+	if !quotes && !m.below {
+		m.forward = passed
+		// Where > signs follow they say what is quoted: somebody may answer below.
+		m.signs = m.quotedNext(i + n)
+		m.below = !m.signs
+	}
+	for j := first; j < i+n && j < len(m.lines); j++ {
+		m.lines[j].quoted, m.lines[j].forwarded, m.lines[j].signature = true, m.forward, false
+	}
+}
+
+func (m *marker) add(f forwarded) bool {
+	if len(m.found) >= maxForwarded {
+		return false
+	}
+	m.found = append(m.found, f)
+	return true
+}
+
+func (m *marker) close(end int) {
+	if m.open {
+		m.found[len(m.found)-1].end = end
+		m.open = false
+	}
+}
+
+// quotedNext reports whether a > sign opens one of the next lines that are not
+// empty.
+func (m *marker) quotedNext(i int) bool {
+	for j := i; j < i+4; j++ {
+		s := m.of(j)
+		if s == "" {
+			continue
+		}
+		_, quotes := bare(s)
+		return quotes
+	}
+	return false
+}
+
+// bare returns a line without its > signs and the blanks at its ends, and
+// whether it had such signs. ">From " only protects a line from being taken for
+// the beginning of a mail.
+func bare(s string) (string, bool) {
+	t := strings.TrimLeft(s, " \t\u00a0")
+	if t == "" || t[0] != '>' || strings.HasPrefix(t, ">From ") {
+		return strings.TrimRight(t, " \t\u00a0"), false
+	}
+	return strings.Trim(t, "> \t\u00a0"), true
+}
+
+// The kinds of lines that separate a mail from the one above it.
+type rule int
+
+const (
+	notRuled rule = iota
+	ruledOriginal
+	ruledForward
+)
+
+// ruled tells lines such as "-----Original Message-----" and "Begin forwarded
+// message:".
+func ruled(s string) rule {
+	s = strings.Trim(s, " \t*_>\u00a0")
+	if len(s) < 8 || len(s) > 200 {
+		return notRuled
+	}
+	lower := strings.ToLower(s)
+	if s[0] != '-' {
+		switch strings.TrimRight(lower, ": ") {
+		case "begin forwarded message", "start of forwarded message", "anfang der weitergeleiteten nachricht",
+			"début du message réexpédié", "début du message transféré", "inicio del mensaje reenviado",
+			"inizio messaggio inoltrato", "begin doorgestuurd bericht", "início da mensagem reencaminhada":
+			return ruledForward
+		}
+		return notRuled
+	}
+	words := strings.TrimLeft(lower, "- ")
+	if n := len(lower) - len(words); n < 2 || words == "" || !strings.ContainsFunc(words, unicode.IsLetter) {
+		return notRuled
+	}
+	for _, w := range []string{"forwarded ", "weitergeleitete", "message transféré", "message transmis", "mensaje reenviado",
+		"messaggio inoltrato", "doorgestuurd bericht", "mensagem encaminhada", "vidarebefordrat", "videresendt", "neges wedi'i hanfon ymlaen", "message réexpédié"} {
+		if strings.HasPrefix(words, w) {
+			return ruledForward
+		}
+	}
+	for _, w := range []string{"original message", "original mail", "original appointment", "originalnachricht", "ursprüngliche nachricht",
+		"ursprünglicher termin", "message d'origine", "message original", "mensaje original", "messaggio originale", "oorspronkelijk bericht",
+		"mensagem original", "originalmeddelande", "oprindelig meddelelse", "oryginalna wiadomość", "neges wreiddiol", "reply message"} {
+		if strings.HasPrefix(words, w) {
+			return ruledOriginal
+		}
+	}
+	return notRuled
+}
+
+// underscores tells the rule that Outlook draws above a mail that it repeats.
+func underscores(s string) bool {
+	s = strings.TrimSpace(s)
+	return len(s) >= 5 && strings.Trim(s, "_") == "" || len(s) >= 15 && strings.Trim(s, "-") == ""
+}
+
+// machineLine tells the lines that a program puts below what its user wrote.
+func machineLine(s string) bool {
+	if len(s) < 10 || len(s) > 120 {
+		return false
+	}
+	s = strings.ToLower(strings.Trim(s, " \t*_>\u00a0."))
+	if !strings.HasPrefix(s, "get ") && !strings.HasPrefix(s, "sent ") && !strings.HasPrefix(s, "von meinem ") &&
+		!strings.HasPrefix(s, "gesendet ") && !strings.HasPrefix(s, "envoyé ") && !strings.HasPrefix(s, "enviado ") && !strings.HasPrefix(s, "anfonwyd o") && !strings.HasPrefix(s, "obtenir ") && !strings.HasPrefix(s, "outlook für ") && !strings.HasPrefix(s, "holen sie sich outlook") {
+		return false
+	}
+	for _, w := range []string{"get outlook for", "sent from my ", "sent from outlook", "sent from mail for", "sent from yahoo", "sent via ",
+		"sent from gmail", "sent from proton", "sent with ", "sent using ", "von meinem ", "gesendet von ", "gesendet mit ", "envoyé de ", "envoyé depuis ", "enviado desde ",
+		"anfonwyd o", "obtenir outlook", "outlook für ", "holen sie sich outlook"} {
+		if strings.HasPrefix(s, w) {
+			return true
+		}
+	}
+	return false
+}
+
+// answering and passedOn tell by its subject what a mail does with another.
+func answering(subject string) bool {
+	return prefixed(subject, "re", "aw", "sv", "antw", "rif", "odp", "r", "atb", "vs", "ynt")
+}
+
+func passedOn(subject string) bool {
+	return prefixed(subject, "fw", "fwd", "wg", "tr", "rv", "enc", "i", "doorst", "vb", "pd", "ymlaen")
+}
+
+// prefixed reports whether one of the first words before a colon is among
+// words.
+func prefixed(subject string, words ...string) bool {
+	for range 5 {
+		subject = strings.TrimSpace(subject)
+		for strings.HasPrefix(subject, "[") {
+			_, rest, ok := strings.Cut(subject, "]")
+			if !ok {
+				return false
+			}
+			subject = strings.TrimSpace(rest)
+		}
+		before, rest, ok := strings.Cut(subject, ":")
+		if !ok || len(before) > 12 {
+			return false
+		}
+		before, _, _ = strings.Cut(strings.ToLower(strings.TrimSpace(before)), "[")
+		for _, w := range words {
+			if before == w {
+				return true
+			}
+		}
+		subject = rest
 	}
 	return false
 }
