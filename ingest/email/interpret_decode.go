@@ -414,9 +414,9 @@ func invisible(r rune) bool {
 	return false
 }
 
-// garbled reports whether a text is not one: it is full of characters that
+// unlikeText reports whether a text is not one: it is full of characters that
 // stand for what could not be decoded, or that no text has.
-func garbled(s string) bool {
+func unlikeText(s string) bool {
 	bad, n := 0, 0
 	for _, r := range s[:min(len(s), 16<<10)] {
 		n++

@@ -286,7 +286,7 @@ func (d *document) texts(body []byte, encoding string, t mediaType) (s string, w
 		}
 	}
 	s = decode(b, t.param("charset"))
-	if garbled(s) {
+	if unlikeText(s) {
 		d.fault(incident.WhyUnreadable)
 	}
 	return s, whole

@@ -22,7 +22,7 @@ func (d *document) multipart(t mediaType, encoding string, body []byte, at place
 	var all []piece
 	first := true
 	yield := func(raw []byte) bool {
-		if t.kind == "multipart/signed" && !first && len(bytes.TrimSpace(raw)) < 64<<10 && signature(raw) {
+		if t.kind == "multipart/signed" && !first && len(bytes.TrimSpace(raw)) < 64<<10 && overParts(raw) {
 			return true // nobody verifies it here
 		}
 		first = false
@@ -67,8 +67,8 @@ func (d *document) multipart(t mediaType, encoding string, body []byte, at place
 	return d.words(b, "")
 }
 
-// signature reports whether a part is the signature over the one before it.
-func signature(raw []byte) bool {
+// overParts reports whether a part is the signature over the one before it.
+func overParts(raw []byte) bool {
 	fields, _, _ := splitHeader(raw, false)
 	value, _ := get(fields, "content-type")
 	return strings.Contains(contentType(value).kind, "signature")

@@ -14,9 +14,9 @@ type line struct {
 }
 
 const (
-	maxLines     = 20_000 // of a text that are looked at
-	maxForwarded = 50     // mails in a mail that are told of
-	maxSignature = 20     // lines below "-- "
+	maxLines          = 20_000 // of a text that are looked at
+	maxForwarded      = 50     // mails in a mail that are told of
+	maxSignatureLines = 20     // lines below "-- "
 )
 
 // layout joins the texts of the mail: the subject, an empty line, the text, and
@@ -119,7 +119,7 @@ func (m *marker) mark() {
 		switch {
 		case l.quoted:
 			signed = -1
-		case signed >= 0 && i-signed <= maxSignature:
+		case signed >= 0 && i-signed <= maxSignatureLines:
 			l.signature = true
 		case strings.TrimRight(s, " \t\u00a0") == "--" && m.endsWithin(i+1):
 			signed = i
@@ -135,7 +135,7 @@ func (m *marker) mark() {
 // short enough to be a signature.
 func (m *marker) endsWithin(i int) bool {
 	n := 0
-	for ; i < len(m.lines) && n <= maxSignature; i++ {
+	for ; i < len(m.lines) && n <= maxSignatureLines; i++ {
 		words, quotes := bare(m.of(i))
 		if quotes {
 			return true
@@ -147,7 +147,7 @@ func (m *marker) endsWithin(i int) bool {
 			n++
 		}
 	}
-	return n <= maxSignature
+	return n <= maxSignatureLines
 }
 
 // separator reports whether another mail begins at line i, how many lines say
