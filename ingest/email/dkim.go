@@ -26,7 +26,7 @@ const (
 	maxSilent = 3
 	silentFor = time.Minute
 
-	maxSignature    = 8 << 10   // bytes of one DKIM-Signature field
+	maxDKIMField    = 8 << 10   // bytes of one DKIM-Signature field
 	maxSignedNames  = 200       // names in its h=
 	maxSignedHeader = 128 << 10 // bytes of the header of a mail that is verified
 	maxSignedFields = 1000
@@ -81,7 +81,7 @@ func (p *prover) verify(ctx context.Context, raw []byte) []incident.DKIMResult {
 		return []incident.DKIMResult{{Result: incident.DKIMPolicy}}
 	}
 	sigs := m.signatures
-	slices.SortStableFunc(sigs, func(a, b signature) int {
+	slices.SortStableFunc(sigs, func(a, b dkimSignature) int {
 		return compareBool(aligned(b.domain, m.author), aligned(a.domain, m.author))
 	})
 	sigs = sigs[:min(len(sigs), incident.MaxDKIM)]
@@ -120,8 +120,8 @@ func compareBool(a, b bool) int {
 	}
 }
 
-// A signature is one DKIM-Signature field.
-type signature struct {
+// A dkimSignature is one DKIM-Signature field.
+type dkimSignature struct {
 	at               int // among the fields of its mail
 	domain, selector string
 	refused          incident.DKIM // what it is without a look at the key; "" if nothing
@@ -132,7 +132,7 @@ type signedMail struct {
 	fields     [][]byte // as they stand, with their line ends
 	body       []byte
 	author     string // the domain in From; empty where that is not one address
-	signatures []signature
+	signatures []dkimSignature
 }
 
 // cutSigned cuts raw. ok is false for a header that we and a verifier might read
@@ -168,7 +168,7 @@ func cutSigned(raw []byte) (m *signedMail, ok bool) {
 			n := strings.ToLower(string(bytes.TrimRight(name, " \t")))
 			count[n]++
 			if n == "dkim-signature" {
-				m.signatures = append(m.signatures, signature{at: len(m.fields) - 1})
+				m.signatures = append(m.signatures, dkimSignature{at: len(m.fields) - 1})
 			}
 		}
 		at = next
@@ -211,7 +211,7 @@ func (m *signedMail) field(i int) (name, value string) {
 
 // read reads what a signature says of itself, and whether it is of a form that
 // we accept.
-func (m *signedMail) read(s *signature, count map[string]int) {
+func (m *signedMail) read(s *dkimSignature, count map[string]int) {
 	s.refused = incident.DKIMPermError
 	_, value := m.field(s.at)
 	tags := map[string]string{}
@@ -235,7 +235,7 @@ func (m *signedMail) read(s *signature, count map[string]int) {
 	switch {
 	case part: // what stands behind it may be anybody's
 	case strings.HasSuffix(tags["a"], "-sha1"): // RFC 8301
-	case len(m.fields[s.at]) > maxSignature, len(signed) > maxSignedNames:
+	case len(m.fields[s.at]) > maxDKIMField, len(signed) > maxSignedNames:
 	case !slices.Contains(signed, "from"):
 	case count["subject"] > 0 && !slices.Contains(signed, "subject"): // we read it as the author's words
 	case count["date"] > 0 && !slices.Contains(signed, "date"):
@@ -247,10 +247,10 @@ func (m *signedMail) read(s *signature, count map[string]int) {
 
 // message returns the mail with the signature s alone. The library would verify
 // all of them, each with the whole body in memory.
-func (m *signedMail) message(s signature) io.Reader {
+func (m *signedMail) message(s dkimSignature) io.Reader {
 	var all []io.Reader
 	for i, f := range m.fields {
-		if i == s.at || !slices.ContainsFunc(m.signatures, func(o signature) bool { return o.at == i }) {
+		if i == s.at || !slices.ContainsFunc(m.signatures, func(o dkimSignature) bool { return o.at == i }) {
 			all = append(all, bytes.NewReader(f))
 		}
 	}
@@ -317,7 +317,7 @@ func (a *asking) txt(name string) ([]string, error) {
 }
 
 // result verifies one signature.
-func (a *asking) result(m *signedMail, s signature) (got incident.DKIM) {
+func (a *asking) result(m *signedMail, s dkimSignature) (got incident.DKIM) {
 	if s.refused != "" {
 		return s.refused
 	}
