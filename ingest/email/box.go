@@ -41,9 +41,18 @@ type Box struct {
 
 	// tries counts, by UID, how often a mail could not be fetched. Owned by Run.
 	tries map[uint32]int
+	// retried counts, by UID, how often a mail that could not be fetched was
+	// asked for again. Owned by Run.
+	retried map[uint32]int
+	// looked is when this process last held the mailbox against the account.
+	// Owned by Run.
+	looked time.Time
+	// searched says that the mailbox was searched after the sweep. Owned by Run.
+	searched bool
 
-	mu     sync.Mutex
-	status Status
+	mu      sync.Mutex
+	status  Status
+	account Account
 }
 
 // A Status says how a mailbox is doing.
@@ -82,7 +91,7 @@ func New(cfg Config, sink ingest.Sink, positions ingest.Positions, log *slog.Log
 	return &Box{
 		cfg: cfg, sink: sink, positions: positions, dial: (&dialer{}).dial,
 		log:   log.With("source_name", string(cfg.Name)),
-		tries: map[uint32]int{},
+		tries: map[uint32]int{}, retried: map[uint32]int{},
 	}, nil
 }
 
@@ -152,7 +161,7 @@ func (b *Box) session(ctx context.Context) (read bool, err error) {
 		return false, err
 	}
 	defer box.Close()
-	p, err := b.position(ctx, box.State(), began)
+	p, err := b.position(ctx, box, began)
 	if err != nil {
 		return false, err
 	}
@@ -162,11 +171,18 @@ func (b *Box) session(ctx context.Context) (read bool, err error) {
 		began = time.Now().UTC()
 		before := p
 		p, err = b.sweep(ctx, box, p)
+		if err == nil && (b.looked.IsZero() || began.Sub(b.looked) >= lookEvery) {
+			p, err = b.look(ctx, box, p)
+		}
 		read = read || err == nil || p != before
 		if err != nil {
 			return read, err
 		}
 		b.note(func(s *Status) { s.Read = began })
+		if b.searched {
+			b.searched = false
+			continue // the server may have told meanwhile of news, and tells once
+		}
 		if err := box.Wait(ctx, b.cfg.Poll.D()); err != nil {
 			return read, err
 		}
@@ -174,25 +190,37 @@ func (b *Box) session(ctx context.Context) (read bool, err error) {
 }
 
 // position returns where to read on.
-func (b *Box) position(ctx context.Context, s state, now time.Time) (position, error) {
+func (b *Box) position(ctx context.Context, box mailbox, now time.Time) (position, error) {
 	p, err := loadPosition(ctx, b.positions, b.cfg.Name)
 	damaged, _ := errors.AsType[*PositionError](err)
 	if err != nil && damaged == nil {
 		return position{}, err
 	}
-	if p == nil {
-		// Saved before anything is read: a crash must not move the beginning.
-		next, err := b.lost(ctx, s, now, damaged)
-		if err != nil {
-			return position{}, err
-		}
-		return next, next.save(ctx, b.positions, b.cfg.Name)
+	var next position
+	changed := false
+	switch {
+	case p == nil:
+		next, err = b.lost(ctx, box.State(), now, damaged)
+	default:
+		next, changed = p.opened(box.State())
 	}
-	next, changed := p.opened(s)
+	if err != nil {
+		return position{}, err
+	}
 	if changed {
 		b.note(func(s *Status) { s.Renumbered++ })
 		b.log.WarnContext(ctx, "mailbox renumbered", "since", next.Since)
 		clear(b.tries)
+		clear(b.retried)
+		b.looked = time.Time{}
 	}
-	return next, nil
+	if next.Account != nil {
+		b.show(next)
+		return next, nil
+	}
+	// Saved before anything is read: a crash must not move the beginning.
+	if next, err = b.begin(ctx, box, next); err != nil {
+		return position{}, err
+	}
+	return next, b.save(ctx, box, next)
 }

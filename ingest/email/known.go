@@ -93,4 +93,8 @@ func (p position) again(known Known) position {
 	return p
 }
 
-var errNoPosition = errors.New("it has no uidvalidity or no date")
+// What a saved position cannot lack.
+var (
+	errNoPosition = errors.New("it has no uidvalidity or no date")
+	errUnbalanced = errors.New("the numbers of its account do not add up")
+)

@@ -35,6 +35,7 @@ type served struct {
 	internal time.Time
 	err      error // of every Fetch
 	hidden   bool  // from List
+	unlisted bool  // from Search: not there yet, or not any more
 }
 
 func newServer() *server { return &server{validity: 1, news: make(chan struct{}, 1)} }
@@ -86,7 +87,7 @@ func (c *conn) Search(_ context.Context, after uint32, since time.Time) ([]uint3
 	c.searches++
 	var uids []uint32
 	for i, m := range c.mails {
-		if uid := uint32(i) + 1; uid > after && (since.IsZero() || !m.internal.Before(since)) {
+		if uid := uint32(i) + 1; !m.unlisted && uid > after && (since.IsZero() || !m.internal.Before(since)) {
 			uids = append(uids, uid)
 		}
 	}

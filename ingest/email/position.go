@@ -23,6 +23,20 @@ type position struct {
 	// Since is set while the mailbox is read by date: only mails from that day
 	// on are looked for.
 	Since time.Time `json:"since,omitzero"`
+	// Account says what became of each mail. It is saved with the position, as
+	// one value: neither can be ahead of the other. Nil where an earlier release
+	// saved the position.
+	Account *reckoning `json:"account,omitempty"`
+}
+
+// clone returns a copy whose account is its own, and never nil.
+func (p position) clone() position {
+	a := reckoning{}
+	if p.Account != nil {
+		a = *p.Account
+	}
+	p.Account = &a
+	return p
 }
 
 // rescanBack is how far before the last mail a mailbox is read again when its
@@ -54,6 +68,9 @@ func loadPosition(ctx context.Context, from ingest.Positions, name incident.Sour
 	}
 	if p.UIDValidity == 0 || p.LastInternalDate.IsZero() {
 		return nil, &PositionError{name, errNoPosition}
+	}
+	if p.Account != nil && !p.Account.balanced() {
+		return nil, &PositionError{name, errUnbalanced}
 	}
 	return p, nil
 }
@@ -94,6 +111,8 @@ func (p position) opened(s state) (next position, changed bool) {
 	if p.UIDValidity == s.uidValidity && (s.uidNext == 0 || p.LastUID < s.uidNext) {
 		return p, false
 	}
+	p = p.clone()
+	*p.Account = p.Account.renumbered()
 	p.UIDValidity, p.LastUID = s.uidValidity, 0
 	if !p.Since.IsZero() {
 		return p, true // was being read by date, and has not come to the end
@@ -119,12 +138,26 @@ func (p position) wanted(internal time.Time) bool {
 	return p.Since.IsZero() || internal.IsZero() || !internal.Before(p.Start.Add(-startSlack))
 }
 
-// past returns p after the mail has been dealt with at the instant now. A date
-// that lies in the future must not move the beginning of a later search there.
-func (p position) past(uid uint32, internal, now time.Time) position {
+// older reports whether a mail with this INTERNALDATE lies before where the
+// mailbox is being read by date.
+func (p position) older(internal time.Time) bool {
+	return !internal.IsZero() && (internal.Before(p.Since) || !p.wanted(internal))
+}
+
+// past returns p, which is a clone, after the mail has been dealt with at the
+// instant now. A date that lies in the future must not move the beginning of a
+// later search there.
+func (p position) past(uid uint32, mail listed, o outcome, now time.Time) position {
+	p.Account.became(uids{{uid, uid}}, o)
 	p.LastUID = max(p.LastUID, uid)
-	if internal.After(p.LastInternalDate) && !internal.After(now) {
-		p.LastInternalDate = internal
+	if mail.internal.After(now) {
+		return p
+	}
+	if mail.internal.After(p.LastInternalDate) {
+		p.LastInternalDate = mail.internal
+	}
+	if mail.internal.After(p.Account.Latest) && o != outBefore {
+		p.Account.Latest = mail.internal
 	}
 	return p
 }

@@ -17,6 +17,9 @@ import (
 // batch is how many mails are read between two saves of the position.
 const batch = 20
 
+// dates is how many mails are asked for their dates at once.
+const dates = 500
+
 // How often a mail is asked for before it is given up and noted as unreadable:
 // where the server refuses or does not give it, and where each time the
 // connection broke over it. The latter may be the network's fault.
@@ -29,30 +32,40 @@ const (
 // position. Each mail is stored before the position goes past it. After an
 // error the position that was saved last is where to go on.
 func (b *Box) sweep(ctx context.Context, box mailbox, p position) (position, error) {
-	uids, err := box.Search(ctx, p.LastUID, p.searchSince())
+	list, err := box.Search(ctx, p.LastUID, p.searchSince())
 	if err != nil {
 		return p, err
 	}
-	for some := range slices.Chunk(uids, batch) {
-		list, err := box.List(ctx, some)
+	if p, err = b.read(ctx, box, p, list); err != nil || p.Since.IsZero() {
+		return p, err
+	}
+	return b.readThrough(ctx, box, p)
+}
+
+// read reads mails in ascending order and returns the new position, which is
+// saved; after an error, how far it came.
+func (b *Box) read(ctx context.Context, box mailbox, p position, list []uint32) (position, error) {
+	for some := range slices.Chunk(list, batch) {
+		listed, err := box.List(ctx, some)
 		if err != nil {
 			return p, err
 		}
-		next := p
+		next, done := p.clone(), 0
+		next.Account.saw(uidsOf(some))
 		for _, uid := range some {
-			mail, ok := list[uid]
-			if ok && !p.wanted(mail.internal) {
-				next = next.past(uid, mail.internal, time.Now())
-				continue
+			mail, ok := listed[uid]
+			what := outBefore
+			if !ok || p.wanted(mail.internal) {
+				if what, err = b.take(ctx, box, uid, mail); err != nil {
+					break
+				}
 			}
-			if err = b.take(ctx, box, uid, mail); err != nil {
-				break
-			}
-			next = next.past(uid, mail.internal, time.Now())
+			next = next.past(uid, mail, what, time.Now())
+			done++
 		}
-		if next != p {
+		if done > 0 {
 			// What was stored before an error is not read again.
-			if errSave := next.save(ctx, b.positions, b.cfg.Name); errSave != nil {
+			if errSave := b.save(ctx, box, next); errSave != nil {
 				return p, errors.Join(err, errSave)
 			}
 			p = next
@@ -61,32 +74,95 @@ func (b *Box) sweep(ctx context.Context, box mailbox, p position) (position, err
 			return p, err
 		}
 	}
-	if p.Since.IsZero() {
-		return p, nil
+	return p, nil
+}
+
+// save saves p, and shows its account once it stands.
+func (b *Box) save(ctx context.Context, box mailbox, p position) error {
+	if p.Account.crowded() {
+		recent, err := b.recent(ctx, box)
+		if err != nil {
+			return err
+		}
+		p.Account.compact(recent)
 	}
-	// The mailbox was read through by date. From here on the numbers count.
-	next := p
+	if err := p.save(ctx, b.positions, b.cfg.Name); err != nil {
+		return err
+	}
+	b.show(p)
+	return nil
+}
+
+// readThrough ends the reading by date: from here on the numbers count. What the
+// server's search by date left out is held against the dates that it lists.
+// Until the end nothing of that is saved, since it can be done again.
+func (b *Box) readThrough(ctx context.Context, box mailbox, p position) (position, error) {
+	b.searched = true
+	all, err := box.Search(ctx, 0, time.Time{})
+	if err != nil {
+		return p, err
+	}
+	found, err := box.Search(ctx, 0, p.searchSince())
+	if err != nil {
+		return p, err
+	}
+	next := p.clone()
+	present, a := uidsOf(all), next.Account
+	// At and below the Floor nobody knows of each any more: what the search by
+	// date gives there was read.
+	left := present.without(a.Seen.UIDs).without(uidsOf(found).upTo(a.Floor))
+	a.saw(left)
+	var old []uint32
+	for some := range slices.Chunk(slices.Collect(left.all()), dates) {
+		listed, err := box.List(ctx, some)
+		if err != nil {
+			return p, err
+		}
+		for _, uid := range some {
+			mail, ok := listed[uid]
+			if ok && p.older(mail.internal) {
+				old = append(old, uid)
+				continue
+			}
+			what, err := b.take(ctx, box, uid, mail)
+			if err != nil {
+				return p, err
+			}
+			next = next.past(uid, mail, what, time.Now())
+		}
+	}
+	a.became(uidsOf(old), outBefore)
 	next.Since = time.Time{}
 	if n := box.State().uidNext; n > 0 {
 		next.LastUID = max(next.LastUID, n-1)
 	}
-	return next, next.save(ctx, b.positions, b.cfg.Name)
+	a.Looked = time.Now().UTC()
+	if err := b.save(ctx, box, next); err != nil {
+		return p, err
+	}
+	b.looked = time.Now()
+	return next, nil
 }
 
 // take reads one mail and stores it, or what stands in its place.
-func (b *Box) take(ctx context.Context, box mailbox, uid uint32, mail listed) error {
+func (b *Box) take(ctx context.Context, box mailbox, uid uint32, mail listed) (outcome, error) {
 	s, err := b.signal(ctx, box, uid, mail)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	delete(b.tries, uid)
+	return b.put(ctx, s)
+}
+
+// put stores what was read of one mail.
+func (b *Box) put(ctx context.Context, s incident.Signal) (outcome, error) {
 	got, err := b.sink.Put(ctx, s)
 	switch {
 	case ingest.IsPermanent(err):
 		b.note(func(s *Status) { s.Refused++ })
-		return nil
+		return outRefused, nil
 	case err != nil:
-		return fmt.Errorf("store mail: %w", err)
+		return 0, fmt.Errorf("store mail: %w", err)
 	}
 	b.note(func(c *Status) {
 		if got.Repeat {
@@ -103,7 +179,14 @@ func (b *Box) take(ctx context.Context, box mailbox, uid uint32, mail listed) er
 			c.TooLarge++
 		}
 	})
-	return nil
+	switch {
+	case s.Stub == StubUnreadable:
+		return outUnreadable, nil
+	case got.Repeat:
+		return outKnown, nil
+	default:
+		return outStored, nil
+	}
 }
 
 // signal fetches one mail and makes a signal of it.
@@ -127,15 +210,20 @@ func (b *Box) signal(ctx context.Context, box mailbox, uid uint32, mail listed) 
 		return s, err
 	default:
 		s.Raw = raw
-		if marked(raw) {
+		switch {
+		case marked(raw):
 			s.Stub = StubSecret
+		case apology(raw):
+			s.Stub = StubUnreadable
 		}
 	}
-	if s.Stub == StubSecret || s.Stub == StubUnreadable {
+	if s.Stub == StubSecret || s.Stub == StubUnreadable && s.Raw == nil {
 		if s.Raw, err = json.Marshal(stub{s.Stub, s.Source, uid, mail.size, mail.internal}); err != nil {
 			return s, fmt.Errorf("note mail that is not kept: %w", err)
 		}
-		b.log.WarnContext(ctx, "mail replaced before it was stored", "reason", s.Stub, "uid", uid)
+	}
+	if s.Stub != "" {
+		b.log.WarnContext(ctx, "mail not stored as it is", "reason", s.Stub, "uid", uid)
 	}
 	if s.Stub == "" {
 		s.DKIM = b.proofs(ctx, s.Raw)

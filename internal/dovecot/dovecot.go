@@ -38,6 +38,7 @@ type Server struct {
 	PasswordFile string
 
 	tb       testing.TB
+	tokens   *tokens // nil: it takes none
 	dir      string
 	uid, gid int
 	cmd      *exec.Cmd
@@ -50,6 +51,11 @@ type Server struct {
 // user. It ends the test where Dovecot is not installed.
 func Start(tb testing.TB) *Server {
 	tb.Helper()
+	return start(tb, nil)
+}
+
+func start(tb testing.TB, tokens *tokens) *Server {
+	tb.Helper()
 	binary := find(tb)
 	// Not tb.TempDir: the user of the mails must be able to enter it.
 	dir, err := os.MkdirTemp("", "dovecot-")
@@ -57,7 +63,7 @@ func Start(tb testing.TB) *Server {
 	tb.Cleanup(func() { _ = os.RemoveAll(dir) })
 	must(tb, os.Chmod(dir, 0o755))
 	s := &Server{
-		tb: tb, dir: dir, uid: os.Getuid(), gid: os.Getgid(),
+		tb: tb, tokens: tokens, dir: dir, uid: os.Getuid(), gid: os.Getgid(),
 		CAFile: filepath.Join(dir, "ca.pem"), PasswordFile: filepath.Join(dir, "password"),
 	}
 	if s.uid == 0 { // Dovecot reads no mails as root
@@ -75,7 +81,12 @@ func Start(tb testing.TB) *Server {
 	s.Addr, s.TLSAddr = freeAddr(tb), freeAddr(tb)
 	s.configure()
 	s.start(binary)
-	tb.Cleanup(s.Kill)
+	tb.Cleanup(func() {
+		s.Kill()
+		if log, err := os.ReadFile(filepath.Join(dir, "log")); err == nil && tb.Failed() {
+			tb.Logf("dovecot's log ends:\n%s", log[max(0, len(log)-4<<10):])
+		}
+	})
 	return s
 }
 
@@ -101,7 +112,7 @@ ssl_cert = <{{.Dir}}/cert.pem
 ssl_key = <{{.Dir}}/key.pem
 ssl_dh =
 disable_plaintext_auth = no
-auth_mechanisms = plain login
+auth_mechanisms = plain login{{if .Tokens}} xoauth2 oauthbearer{{end}}
 default_internal_user = {{.Internal}}
 default_internal_group = {{.InternalGroup}}
 default_login_user = {{.Login}}
@@ -133,8 +144,18 @@ service anvil {
 service stats {
   chroot =
 }
+{{if .Tokens}}
+passdb {
+  driver = oauth2
+  mechanisms = xoauth2 oauthbearer
+  args = {{.Dir}}/oauth2.conf
+}
+{{end}}
 passdb {
   driver = static
+{{- if .Tokens}}
+  mechanisms = plain login
+{{- end}}
   args = password={{.PasswordFor}}
 }
 userdb {
@@ -164,7 +185,11 @@ func (s *Server) configure() {
 		"Internal": internal, "InternalGroup": group, "Login": login,
 		// Blanks end an argument of the static driver.
 		"PasswordFor": "{PLAIN.b64}" + base64(Password),
+		"Tokens":      s.tokens != nil,
 	}))
+	if s.tokens != nil {
+		must(s.tb, os.WriteFile(filepath.Join(s.dir, "oauth2.conf"), []byte(s.tokens.configuration()), 0o644)) //nolint:gosec // as below
+	}
 	must(s.tb, os.WriteFile(filepath.Join(s.dir, "dovecot.conf"), b.Bytes(), 0o644)) //nolint:gosec // others of its processes read it
 }
 
@@ -238,6 +263,16 @@ func (s *Server) DeliverAt(raw []byte, at time.Time) {
 func (s *Server) ResetUIDValidity() {
 	s.tb.Helper()
 	list := filepath.Join(s.dir, "mail/dovecot-uidlist")
+	// A session that is open writes the list too, under this lock.
+	lock := list + ".lock"
+	eventually.Eventually(s.tb, 10*time.Second, "dovecot leaves its list of numbers", func() bool {
+		f, err := os.OpenFile(lock, os.O_CREATE|os.O_EXCL, 0o600)
+		if err == nil {
+			err = f.Close()
+		}
+		return err == nil
+	})
+	defer func() { _ = os.Remove(lock) }()
 	old, err := os.ReadFile(list)
 	must(s.tb, err)
 	// The first line is "3 V<uidvalidity> N<next uid> G<id>".
@@ -252,6 +287,9 @@ func (s *Server) ResetUIDValidity() {
 	must(s.tb, err)
 	for _, f := range indexes {
 		must(s.tb, os.RemoveAll(f))
+	}
+	if _, err := os.Stat(lock); err != nil {
+		s.tb.Fatal("the lock of the list went with the indexes")
 	}
 	tmp := list + ".new"
 	must(s.tb, os.WriteFile(tmp, fmt.Appendf(nil, "3 V%d N1 G%032x\n", validity+1, validity+1), 0o600))
