@@ -228,7 +228,7 @@ func (m *marker) attributed(i int) (f forwarded, n int) {
 		return f, 0
 	}
 	_, quoted := bare(m.of(i))
-	text := ""
+	text, best := "", 0
 	for n = 1; n <= 3 && i-n+1 >= 0; n++ {
 		j := i - n + 1
 		s := m.of(j)
@@ -239,21 +239,29 @@ func (m *marker) attributed(i int) (f forwarded, n int) {
 		if len(text) > 400 {
 			break
 		}
-		if date, from, ok := attribution(text); ok && (strings.ContainsAny(text, "0123456789") || m.quotedNext(i+1)) {
-			f = forwarded{begin: m.lines[j].begin, from: from, answered: true}
-			begin := m.lines[j].begin
-			if at := strings.Index(m.text[begin:m.lines[i].end], date); date != "" && at >= 0 {
-				f.sentText, f.words = date, [2]int{begin + at, begin + at + len(date)}
-				f.sent, f.zoned = sentAt(date)
-			}
-			return f, n
+		date, from, opened, ok := attribution(text)
+		if !ok || !strings.ContainsAny(text, "0123456789") && !m.quotedNext(i+1) {
+			continue
+		}
+		if !opened && best > 0 {
+			continue
+		}
+		f, best = forwarded{begin: m.lines[j].begin, from: from, answered: true}, n
+		begin := m.lines[j].begin
+		if at := strings.Index(m.text[begin:m.lines[i].end], date); date != "" && at >= 0 {
+			f.sentText, f.words = date, [2]int{begin + at, begin + at + len(date)}
+			f.sent, f.zoned = sentAt(date)
+		}
+		if opened {
+			break
 		}
 	}
-	return f, 0
+	return f, best
 }
 
 // attribution reads "On DATE, NAME <ADDRESS> wrote:" and its like, on one line.
-func attribution(s string) (date, from string, ok bool) {
+// opened says that it has its first word; without it an address must be there.
+func attribution(s string) (date, from string, opened, ok bool) {
 	s = strings.Trim(s, "-: \t*_")
 	lower := strings.ToLower(s)
 	verb := ""
@@ -264,24 +272,23 @@ func attribution(s string) (date, from string, ok bool) {
 		}
 	}
 	if verb == "" {
-		return "", "", false
+		return "", "", false, false
 	}
 	if all := headerPatterns().address.FindAllString(s, 2); len(all) == 1 {
 		from = strings.ToLower(all[0])
 	}
-	opening := false
 	for _, w := range []string{"on ", "am ", "le ", "el ", "il ", "op ", "em ", "den ", "w dniu ", "ar ", "dnia ", "il giorno "} {
 		if strings.HasPrefix(lower, w) {
-			opening = true
+			opened = true
 			s = s[len(w):]
 			break
 		}
 	}
-	if !opening {
-		return "", from, from != ""
+	if !opened {
+		return "", from, false, from != ""
 	}
 	// The date ends before the name: behind the time of day and its zone.
-	return strings.TrimRight(datePart(s), " ,"), from, true
+	return strings.TrimRight(datePart(s), " ,"), from, true, true
 }
 
 // datePart returns the beginning of s up to its time of day, with what belongs

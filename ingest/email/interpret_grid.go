@@ -130,7 +130,7 @@ func (g *grid) line(row []cell) {
 	case len(cells) == 2 && len(cells[0].text) <= 200 && oneLined(cells[0].text):
 		g.put(cells[0].text + "\t" + cells[1].text)
 		return
-	case len(cells) == 1 || !all(cells, func(c cell) bool { return oneLined(c.text) }):
+	case len(cells) == 1 || !all(cells, func(c cell) bool { return oneLined(c.text) }) && !formRow(cells):
 		for _, c := range cells {
 			g.put(c.text)
 		}
@@ -148,6 +148,16 @@ func (g *grid) line(row []cell) {
 		g.put(strings.Join(text, "\t"))
 		cells = cells[n:]
 	}
+}
+
+// formRow reports whether cells are labels and values by turns.
+func formRow(cells []cell) bool {
+	for i, c := range cells {
+		if labelling(c) != (i%2 == 0) || i%2 == 0 && !oneLined(c.text) {
+			return false
+		}
+	}
+	return true
 }
 
 // labelling reports whether a cell stands before its value.

@@ -9,12 +9,7 @@ import (
 )
 
 // textPatterns is compiled once.
-var textPatterns = sync.OnceValue(func() (p struct{ quote, original, wrote, from, sent, separator *regexp.Regexp }) {
-	p.quote = regexp.MustCompile(`^[ \t]*>`)
-	p.original = regexp.MustCompile(`(?i)^[ \t>*_]*(?:-{2,}[ ]*(?:original|forwarded|weitergeleitete)[ ]?(?:message|mail|nachricht)?\b.*|begin forwarded message:?|-{5,}[ ]*original appointment.*)[ \t*_]*$`)
-	p.wrote = regexp.MustCompile(`(?i)^[ \t]*on\b.{4,200}\bwrote:?[ \t]*$`)
-	p.from = regexp.MustCompile(`(?i)^[ \t*_]*from:[ \t*_]*\S`)
-	p.sent = regexp.MustCompile(`(?i)^[ \t*_]*(?:sent|date):[ \t*_]*\S`)
+var textPatterns = sync.OnceValue(func() (p struct{ separator *regexp.Regexp }) {
 	// A hint may stand behind the label: "Date and time detected (dd/mm/yyyy):".
 	const blank = `[ \t*_\x{a0}]*`
 	p.separator = regexp.MustCompile(`^[*_?\x{a0} ]*(?:\([^()\n]{0,80}\)[*_?\x{a0} ]*)?(?:[:\x{ff1a}|=\t]|[-\x{2013}][ \x{a0}])[|]?` + blank + `\|?` + blank)
@@ -38,8 +33,14 @@ const maxLabelled = 32
 func (r *rules) findLabelled(text string, lines []line) []labelled {
 	var found []labelled
 	for i, l := range lines {
-		if len(found) == maxLabelled {
+		if len(found) >= maxLabelled {
 			break
+		}
+		if strings.IndexByte(text[l.begin:l.end], '\t') >= 0 {
+			if more := r.inCells(text, lines, i); more != nil {
+				found = append(found, more...)
+				continue
+			}
 		}
 		field, at := r.labelAt(text, l.begin, l.end)
 		if field == "" {
@@ -64,6 +65,80 @@ func (r *rules) findLabelled(text string, lines []line) []labelled {
 		}
 	})
 	return found
+}
+
+// maxCells bounds the cells of a line that are looked at.
+const maxCells = 32
+
+// inCells reads a line that tabs cut into cells of which more than the first
+// are labels: the value stands in the next cell, or below in the same column
+// where the next cell is a label, too. It returns nil for any other line.
+func (r *rules) inCells(text string, lines []line, i int) []labelled {
+	cells := cellsOf(text, lines[i])
+	fields := make([]string, len(cells))
+	n := 0
+	for k, c := range cells {
+		if fields[k] = r.wholeLabel(text[c[0]:c[1]]); fields[k] != "" {
+			n++
+		}
+	}
+	if n == 0 || n == 1 && fields[0] != "" {
+		return nil
+	}
+	var under [][2]int // the cells of the next line that is not empty
+	for _, l := range lines[i+1 : min(len(lines), i+3)] {
+		if under = cellsOf(text, l); len(under) > 1 {
+			break
+		}
+	}
+	found := []labelled{}
+	for k, field := range fields {
+		if field == "" {
+			continue
+		}
+		v := labelled{field: field, quoted: lines[i].quoted}
+		switch {
+		case k+1 < len(cells) && fields[k+1] == "":
+			v.at, v.value = cells[k+1][0], trimValue(text[cells[k+1][0]:cells[k+1][1]])
+		case len(under) == len(cells) && r.wholeLabel(text[under[k][0]:under[k][1]]) == "":
+			v.at, v.value, v.below = under[k][0], trimValue(text[under[k][0]:under[k][1]]), true
+		}
+		if v.value != "" {
+			found = append(found, v)
+		}
+	}
+	return found
+}
+
+// cellsOf returns where the cells of a line stand.
+func cellsOf(text string, l line) [][2]int {
+	var cells [][2]int
+	for at := skipMarkup(text, l.begin, l.end); at <= l.end && len(cells) < maxCells; {
+		end := l.end
+		if j := strings.IndexByte(text[at:l.end], '\t'); j >= 0 {
+			end = at + j
+		}
+		cells = append(cells, [2]int{at + len(text[at:end]) - len(strings.TrimLeft(text[at:end], " *_")), end})
+		at = end + 1
+	}
+	return cells
+}
+
+// wholeLabel returns the field whose label is all that s says.
+func (r *rules) wholeLabel(s string) string {
+	if len(s) > 200 {
+		return ""
+	}
+	s = plainLabel(strings.Trim(s, " *_|\u00a0"))
+	if s == "" {
+		return ""
+	}
+	for _, l := range r.labels {
+		if l.text == s {
+			return l.field
+		}
+	}
+	return ""
 }
 
 // below returns v with the value on the next line that is not empty, if it is
