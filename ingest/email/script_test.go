@@ -204,3 +204,26 @@ func pauseOf(err error) time.Duration {
 	}
 	return 0
 }
+
+// newHider returns the address of one that passes on what a server says, but for
+// a word.
+func newHider(t testing.TB, to, word string) string {
+	t.Helper()
+	return script(t, func(k *talk) {
+		up, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", to)
+		if err != nil {
+			return
+		}
+		defer up.Close()
+		k.wg.Go(func() {
+			_, _ = io.Copy(up, k.in)
+			_ = up.Close()
+		})
+		for in := bufio.NewReader(up); ; {
+			line, err := in.ReadString('\n')
+			if _, errSay := io.WriteString(k.conn, strings.ReplaceAll(line, word, "")); err != nil || errSay != nil {
+				return
+			}
+		}
+	}).addr
+}
