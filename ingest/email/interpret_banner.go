@@ -7,11 +7,12 @@ import (
 )
 
 // bannerPatterns is compiled once.
-var bannerPatterns = sync.OnceValue(func() (p struct{ lead, tag, marking, tail, line, opening, sentence *regexp.Regexp }) {
+var bannerPatterns = sync.OnceValue(func() (p struct{ lead, tag, bare, marking, tail, line, opening, sentence *regexp.Regexp }) {
 	const official = `(?:uk[ -]+)?official(?:[ _/–-]+sensitive)?(?:[ ,:/–-]+(?:personal|commercial|locsen|hr|legal|staff)(?:[ -]data)?)*`
 	p.lead = regexp.MustCompile(`(?i)^\s*(?:(?:re|fwd?|aw|wg|sv|vs|tr|rv|antw|res|enc|odp)\s*(?:\[\d+\]|\(\d+\))?\s*[:：])`)
 	p.tag = regexp.MustCompile(`(?i)^\s*(?:[\[({<*]+\s*(?:ext|external|extern|externe?r?|caution|warning|suspicious|spam\??|unclassified|` +
 		`external (?:e-?mail|sender|message)|suspected spam|` + official + `)\s*[\])}>*]+|external\s*:|(?:caution|external)\s*[-–|]\s)[\s:|–-]*`)
+	p.bare = regexp.MustCompile(`^\s*(?:UK[ -]+)?OFFICIAL(?:[ _/–-]+SENSITIVE)?(?:[ ,:/–-]+(?:PERSONAL|COMMERCIAL|LOCSEN|HR|LEGAL|STAFF))*(?:\s*[:|–-]\s*|\s+)`)
 	p.marking = regexp.MustCompile(`(?i)[\[({]\s*` + official + `\s*[\])}]`)
 	p.tail = regexp.MustCompile(`(?i)(?:^\s*|[\s:|–-]+)` + official + `\s*$`)
 	p.line = regexp.MustCompile(`(?i)^[\s>*_=\[({#-]*(?:(?:security |protective )?(?:classification|marking)\s*[:=-]\s*)?(?:` + official + `|\[?ext(?:ernal)?(?: e-?mail| sender| message)?\]?)[\s\])}*_=.#-]*$`)
@@ -94,6 +95,9 @@ func unmarkSubject(s []byte) (answers bool) {
 			continue
 		}
 		at := p.tag.FindIndex(rest)
+		if at == nil {
+			at = p.bare.FindIndex(rest)
+		}
 		if at == nil {
 			break
 		}

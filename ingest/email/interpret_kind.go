@@ -173,8 +173,7 @@ func (m *mailing) returnsOurs(ours func(string) bool) bool {
 // together with a sign that no person sent it.
 func (m *mailing) autoReply() bool {
 	auto := m.value("auto-submitted")
-	word, _, _ := strings.Cut(strings.ToLower(auto), ";")
-	if strings.TrimSpace(word) == "auto-replied" || m.precedence("auto_reply", "auto-reply", "autoreply") {
+	if submitted(auto) == "auto-replied" || m.precedence("auto_reply", "auto-reply", "autoreply") {
 		return true
 	}
 	for _, name := range []string{"x-autoreply", "x-auto-reply", "x-autorespond", "x-autoresponder", "x-autoreply-from", "x-mail-autoreply"} {
@@ -190,9 +189,13 @@ func (m *mailing) autoReply() bool {
 // machineSays reports whether an Auto-Submitted field says that a machine sent
 // the mail.
 func machineSays(auto string) bool {
-	word, _, _ := strings.Cut(strings.ToLower(auto), ";")
-	word = strings.TrimSpace(word)
+	word := submitted(auto)
 	return word != "" && word != "no"
+}
+
+// submitted returns the keyword of an Auto-Submitted field, lower case.
+func submitted(auto string) string {
+	return strings.ToLower(strings.TrimRight(auto[:len(auto)-len(strings.TrimLeft(auto, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-"))], " "))
 }
 
 // advicePatterns is compiled once.

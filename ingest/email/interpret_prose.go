@@ -1,7 +1,6 @@
 package email
 
 import (
-	"fmt"
 	"regexp"
 	"strings"
 	"sync"
@@ -138,6 +137,9 @@ func (t *teller) labelled(l labelled, a said.Anchor) bool {
 		c.Observer = t.m.teller(l.at, t.from)
 	case t.machine && t.m.machine != nil:
 		c.Basis = incident.Recorded
+		if in.Latest.Sub(in.Earliest) < time.Second {
+			c.Interval = incident.At(in.Earliest) // a machine's stamp is an instant
+		}
 	}
 	if !l.quoted {
 		t.own[to] = true
@@ -243,20 +245,23 @@ func (m *mailing) label(value string, a said.Anchor) (incident.Interval, []incid
 	if err != nil || m.machine == nil || m.machine.zone == nil {
 		return in, flags, words, err
 	}
-	// The clock that was written, as London would show it, is the one that the
-	// machine's zone shows.
-	t := in.Earliest.In(incident.London())
-	_, offset := time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), 0, m.machine.zone).Zone()
-	sign := '+'
-	if offset < 0 {
-		sign, offset = '-', -offset
-	}
-	zoned := value[:words[1]] + fmt.Sprintf(" %c%02d:%02d", sign, offset/3600, offset%3600/60)
-	in2, flags2, words2, err := said.Label(zoned, a.Receipt)
-	if err != nil || words2[1] <= words[1] {
+	// Read as UTC it is the clock that was written. The day is allowed for, so
+	// that nothing is cut off before the zone is known.
+	utc, flagsUTC, wordsUTC, err := said.Label(value[:words[1]]+" UTC", a.Receipt.Add(48*time.Hour))
+	if err != nil || wordsUTC[1] <= words[1] {
 		return in, flags, words, nil // it names a zone itself
 	}
-	return in2, flags2, words, nil
+	in = incident.Interval{Earliest: asClock(utc.Earliest, m.machine.zone), Latest: asClock(utc.Latest, m.machine.zone)}
+	if !in.Earliest.After(a.Receipt) {
+		in = in.NotAfter(a.Receipt)
+	}
+	return in, flagsUTC, words, nil
+}
+
+// asClock returns the instant at which a clock in zone shows what one in UTC
+// shows at t.
+func asClock(t time.Time, zone *time.Location) time.Time {
+	return time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), zone).UTC()
 }
 
 // proseSigned is compiled once.

@@ -254,10 +254,9 @@ func TestStatedTimes(t *testing.T) {
 		{"about", "Detected: about 9.15am on 23/11/2026\n", "stated 09:05:00 09:25:59", []incident.Flag{incident.FlagAbout}},
 		{"a date only", "Date and time detected: 23/11\n", "stated 00:00:00 10:20:00", []incident.Flag{incident.FlagDateOnly}},
 		{"after the receipt, as written", "Detected: 23/11/2026 10:22\n", "stated 10:22:00 10:22:59", nil},
-		{"prose is not read", "I noticed at about 9:15 this morning\n", "", nil},
-		{"prose behind a label is not read", "Date and time detected: about 9:15 this morning\n", "", nil},
-		{"two times are not chosen from", "Detected: 23/11/2026 09:15 or 10:15\n", "", nil},
-		{"the label in a sentence is none", "We will fill in the date and time detected: 23/11/2026 09:15 later\n", "", nil},
+		{"prose", "I noticed at about 9:15 this morning\n", "stated 09:05:00 09:25:59", []incident.Flag{incident.FlagAbout}},
+		{"prose behind a label", "Date and time detected: about 9:15 this morning\n", "stated 09:05:00 09:25:59", []incident.Flag{incident.FlagAbout}},
+		{"two times are not chosen from", "Detected: 23/11/2026 09:15 or 10:15\n", "stated 09:15:00 10:15:59", nil},
 		{"quoted words of another are derived", "Please see below.\n\n-----Original Message-----\nFrom: al@example.org\nDate and time detected: 23/11/2026 08:15\n", "derived 08:15:00 08:15:59", nil},
 		{"one's own words before quoted ones", "Detected: 23/11/2026 09:15\n\n> Detected: 23/11/2026 08:15\n", "stated 09:15:00 09:15:59", nil},
 	} {
