@@ -1,16 +1,13 @@
 package said
 
 import (
-	"regexp"
-	"strings"
-	"sync"
-
 	"github.com/ministryofjustice/incident-promptness/incident"
 )
 
-// The bounds of what is read of a text.
+// The bounds of what is read of a text: no more bytes of it, and no more
+// sayings than a person would look through.
 const (
-	MaxProse   = 256 << 10 // bytes
+	MaxProse   = 256 << 10
 	MaxSayings = 64
 )
 
@@ -36,32 +33,208 @@ type Saying struct {
 	Words     [2]int // byte range in the text of the time's words
 }
 
-var thin = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`(?i)\b(noticed|spotted|discovered|found|became aware|realised)\b[^.!?\n]{0,80}?\bat (\d{1,2}:\d{2})\b`)
-})
-
-// Prose reads the times of a text, in the order of the text.
+// Prose reads the times of running text, in the order of the text, as
+// intervals that are closed and in UTC. Only the first [MaxProse] bytes are
+// read and [MaxSayings] sayings returned; the work grows with the length of the
+// text and no faster.
+//
+// Which milestone a time is of is decided by the verb nearest to it in its
+// sentence. What is asked, supposed, denied or planned is no saying, and a
+// statement that is open at one end ("before nine") is none either. A word
+// that leaves something open widens the interval or is flagged.
+//
+// Nothing lies after the time at which the text was sent, unless a flag says
+// so ([incident.FlagClipped], [incident.FlagSkewed], [incident.FlagAfterSent],
+// [incident.FlagSpansSent]).
 func Prose(text string, a Anchor) []Saying {
-	var all []Saying
-	for _, m := range thin().FindAllStringSubmatchIndex(text[:min(len(text), MaxProse)], MaxSayings) {
-		day := a.Receipt.In(incident.London()).Format("02/01/2006 ")
-		in, flags, _, err := Label(day+text[m[4]:m[5]], a.Receipt)
-		if err != nil {
-			continue
-		}
-		all = append(all, Saying{incident.Detected, in, flags, ToMinute, [2]int{m[4], m[5]}})
+	if len(text) > MaxProse {
+		text = text[:MaxProse]
 	}
-	return all
+	p := newProse(text, a)
+	for len(p.all) < MaxSayings {
+		toks, ok := p.read.sentence()
+		if !ok {
+			break
+		}
+		p.sentence(toks, p.read.ended == '?')
+	}
+	if len(p.all) > MaxSayings {
+		p.all = p.all[:MaxSayings]
+	}
+	return p.all
 }
 
 // Detects reports whether a sentence of text says that something was
-// detected, with or without a time.
+// detected, with or without a time. A find ("saw", "found", "was told") counts
+// only where its sentence speaks of harm, too.
 func Detects(text string) bool {
-	text = strings.ToLower(text[:min(len(text), MaxProse)])
-	for _, w := range []string{"noticed", "spotted", "discovered", "became aware", "realised"} {
-		if strings.Contains(text, w) {
+	if len(text) > MaxProse {
+		text = text[:MaxProse]
+	}
+	p := newProse(text, Anchor{})
+	for {
+		toks, ok := p.read.sentence()
+		if !ok {
+			return false
+		}
+		if heading(toks) {
+			continue
+		}
+		s := scan{toks: toks, text: text, a: &p.resolver.a}
+		p.happened = s.events(func(int) bool { return false }, p.read.ended == '?', p.happened[:0])
+		for i := range p.happened {
+			e := &p.happened[i]
+			if e.of != incident.Detected || e.unasked || e.noun && !s.anywhere(harm) || !e.strong && !s.anywhere(harm) {
+				continue
+			}
+			if !e.denied || s.follows(e.at, lookAhead, "until", "till", "til") > 0 || s.precedes(e.at, 12, "until", "till") > 0 {
+				return true
+			}
+		}
+	}
+}
+
+// A prose is the reading of one text.
+type prose struct {
+	read     *reader
+	resolver *resolver
+	all      []Saying
+	signed   bool               // the closing words have been read
+	before   incident.Milestone // the one that the sentence before told of
+	times    []written          // of the sentence at hand
+	happened []event            // likewise
+	count    int                // sentences
+	saidIn   int                // the sentence in which a day was spoken of
+}
+
+func newProse(text string, a Anchor) *prose {
+	return &prose{read: newReader(text), resolver: newResolver(a)}
+}
+
+// sentence reads one sentence.
+func (p *prose) sentence(toks []token, asked bool) {
+	p.count++
+	if heading(toks) {
+		return
+	}
+	if closing(toks) {
+		p.signed = true
+		return
+	}
+	s := scan{toks: toks, text: p.read.text, a: &p.resolver.a}
+	p.find(&s)
+	p.happened = s.events(p.within, asked, p.happened[:0])
+	p.justNow(&s)
+	if len(p.times) > 0 {
+		p.tie(&s, asked)
+	}
+	p.before = only(p.happened)
+}
+
+// only returns the milestone of which events tell, if it is one.
+func only(events []event) incident.Milestone {
+	var of incident.Milestone
+	for i := range events {
+		switch e := &events[i]; {
+		case e.of == "" || e.denied || e.unasked:
+		case of == "":
+			of = e.of
+		case of != e.of:
+			return ""
+		}
+	}
+	return of
+}
+
+// heading knows the lines that a mail program writes above quoted words.
+func heading(toks []token) bool {
+	first := &toks[0]
+	if first.text == ">" {
+		return true
+	}
+	if len(toks) > 1 && toks[1].text == ":" && toks[1].glued && first.line && first.is("sent", "from", "to", "cc", "bcc", "subject", "received", "tel", "phone", "mobile", "fax") {
+		return true
+	}
+	last := &toks[len(toks)-1]
+	if last.text == ":" && len(toks) > 1 {
+		last = &toks[len(toks)-2]
+	}
+	return last.is("wrote", "writes") && first.is("on", "am", "le")
+}
+
+// closing knows the words before a signature.
+func closing(toks []token) bool {
+	if len(toks) > 4 || toks[0].kind != aWord {
+		return false
+	}
+	for i := range toks {
+		if toks[i].is("regards", "wishes", "sincerely", "faithfully") {
+			return true
+		}
+	}
+	return toks[0].is("thanks", "ta", "cheers", "br", "kr") || len(toks) == 2 && toks[1].is("thanks")
+}
+
+// find reads the times of a sentence.
+func (p *prose) find(s *scan) {
+	p.times = p.times[:0]
+	lo := 0
+	for i := 0; i < len(s.toks); i++ {
+		if !s.begins(i) {
+			continue
+		}
+		w, ok := s.parse(i, lo)
+		if !ok {
+			continue
+		}
+		p.times = append(p.times, w)
+		i = max(i, w.end-1)
+		lo = w.end
+	}
+}
+
+// begins reports whether a time can begin with token i.
+func (s *scan) begins(i int) bool {
+	t := s.at(i)
+	switch {
+	case t.kind == aNumber:
+		return true
+	case t.kind != aWord:
+		return false
+	case t.lex.is&(numberWord|monthName|weekdayName|partName) != 0:
+		return true
+	}
+	switch t.text {
+	case "today", "tday", "yesterday", "yest", "yday", "tomorrow", "tmrw", "tonight", "the", "day", "same", "that", "later", "earlier", "weekend",
+		"this", "last", "past", "next", "previous", "following", "noon", "midday", "midnight", "half", "quarter", "early", "late", "mid", "middle",
+		"first", "small", "wee", "close", "end", "start", "tea", "dinner", "breakfast", "just", "moments", "seconds", "moment", "second", "minute",
+		"while", "a", "an", "couple", "few", "several", "minutes", "hours":
+		return true
+	}
+	return false
+}
+
+// within reports whether token i belongs to a time of the sentence.
+func (p *prose) within(i int) bool {
+	for k := range p.times {
+		if w := &p.times[k]; i >= w.from && i < w.end {
 			return true
 		}
 	}
 	return false
+}
+
+// justNow adds the time of what was "just" noticed, if no other is there.
+func (p *prose) justNow(s *scan) {
+	if len(p.times) > 0 {
+		return
+	}
+	for i := range p.happened {
+		e := &p.happened[i]
+		if e.of == incident.Detected && e.just > 0 && !e.denied && !e.unasked {
+			j := e.just - 1
+			p.times = append(p.times, s.counted(written{}, j, j+1, 0, About))
+			return
+		}
+	}
 }

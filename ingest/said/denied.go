@@ -1,0 +1,57 @@
+package said
+
+// denied reports whether e is said not to have been.
+func (s *scan) denied(e *event) bool {
+	if s.at(e.at).is("unnoticed", "undetected", "undiscovered") {
+		return true
+	}
+	for j := e.at - 1; j >= 0 && j >= e.at-7; j-- {
+		t := s.at(j)
+		if t.lex.is&negative != 0 && !(t.text == "not" && s.at(j+1).text == "only") && !(t.text == "no" && s.at(j+1).is("longer")) {
+			return true
+		}
+		if t.is("and", "but", "when", "which", "because", "so", "then", ";", ",", "where", ":") || t.is("that") && !s.at(j-1).is("not") {
+			return false
+		}
+	}
+	for j := e.end; j < e.end+3; j++ {
+		if s.at(j).is("nothing", "no", "none", "nobody") {
+			return true
+		}
+	}
+	return false
+}
+
+// unasked reports whether e is asked for, supposed or planned.
+func (s *scan) unasked(e *event, asked bool) bool {
+	clause := 0
+	for j := e.at - 1; j >= 0; j-- {
+		if t := s.at(j); t.is(",", ";", "-", ":", "(", ")") || t.is("and", "but", "so") && s.at(j+1).lex.is&(subject|auxiliary|asks) != 0 {
+			clause = j + 1
+			break
+		}
+	}
+	for j := clause; j < e.at; j++ {
+		t := s.at(j)
+		switch {
+		case t.is("if", "whether", "unless") && !s.at(j-1).is("as"):
+			return true
+		case t.text == "should" && s.at(j+1).is("you", "anyone", "anybody"):
+			return true
+		case t.text == "case" && s.at(j-1).text == "in":
+			return true
+		case j > e.at-5 && (t.is("will", "shall", "would", "could", "might", "'ll", "i'll", "we'll", "must", "may") || t.text == "be" && s.at(j-1).text == "to") &&
+			!s.at(j+1).is("have"):
+			return true
+		}
+	}
+	first := s.at(clause)
+	for first.is("please", "hi", "also", "and", "so") && clause < e.at {
+		clause++
+		first = s.at(clause)
+	}
+	if first.lex.is&(auxiliary|asks) != 0 && (asked || s.at(clause+1).is("you", "anyone", "anybody") || first.lex.is&asks != 0 && s.at(clause+1).is("did", "was", "were", "do", "have")) {
+		return true
+	}
+	return false
+}

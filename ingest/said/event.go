@@ -1,0 +1,457 @@
+package said
+
+import "github.com/ministryofjustice/incident-promptness/incident"
+
+// An event is a verb of a sentence, or a noun made of one, and the milestone
+// of which it tells; none if it tells of something else.
+type event struct {
+	at, end int
+	of      incident.Milestone
+	noun    bool // a noun or an adjective: farther from a time than a verb
+	strong  bool // tells of an incident by itself
+	arrives bool // somebody came in
+	denied  bool // it is said not to have been
+	unasked bool // a question, a condition or a plan
+	just    int  // the token "just" before it, plus one
+}
+
+// lookAhead is how many tokens behind a verb are looked at for its object.
+const lookAhead = 9
+
+// events finds the events of a sentence, outside the times that are in it.
+func (s *scan) events(within func(int) bool, asked bool, into []event) []event {
+	for i := range s.toks {
+		t := &s.toks[i]
+		if t.kind != aWord || t.lex.does == nothing || within(i) {
+			continue
+		}
+		e := event{at: i, end: i + 1}
+		if t.lex.present && !s.infinitive(i) && t.lex.does != alerts {
+			continue
+		}
+		if s.at(i-1).text == "last" && s.at(i-2).text != "at" {
+			e.of = "" // last seen: before it was lost
+		} else if !s.tell(i, &e) {
+			continue
+		}
+		e.denied = s.denied(&e)
+		e.unasked = s.unasked(&e, asked)
+		for j := i - 1; j >= 0 && j >= i-4; j-- {
+			if s.at(j).is("just") {
+				e.just = j + 1
+				break
+			}
+			if s.at(j).lex.is&joins != 0 || s.at(j).kind == aMark {
+				break
+			}
+		}
+		into = append(into, e)
+	}
+	return into
+}
+
+// infinitive reports whether the verb at i, not in the past, is part of a form
+// that tells of the past: "did not notice", "failed to notice".
+func (s *scan) infinitive(i int) bool {
+	for j := i - 1; j >= 0 && j >= i-4; j-- {
+		t := s.at(j)
+		if t.is("did", "didn't", "failed", "not", "never", "us", "me", "managed", "took") {
+			return true
+		}
+		if t.lex.is&joins != 0 || t.kind == aMark {
+			return false
+		}
+	}
+	return false
+}
+
+// follows finds one of words within n tokens behind i, in the same clause.
+func (s *scan) follows(i, n int, words ...string) int {
+	for j := i + 1; j <= i+n && j < len(s.toks); j++ {
+		t := s.at(j)
+		if t.is(words...) {
+			return j
+		}
+		if t.is("and", "but", "when", "which", "who", "because", ";", "that", "so", "then") {
+			return 0
+		}
+	}
+	return 0
+}
+
+// precedes finds one of words within n tokens before i, in the same clause.
+func (s *scan) precedes(i, n int, words ...string) int {
+	for j := i - 1; j >= i-n && j >= 0; j-- {
+		t := s.at(j)
+		if t.is(words...) {
+			return j + 1
+		}
+		if t.is("and", "but", "when", "which", "because", ";", "that", "so", "then") {
+			return 0
+		}
+	}
+	return 0
+}
+
+// anywhere reports whether a token of the sentence is of class c.
+func (s *scan) anywhere(c classes) bool {
+	for i := range s.toks {
+		if s.toks[i].lex.is&c != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *scan) anyOf(words ...string) bool {
+	for i := range s.toks {
+		if s.toks[i].kind == aWord && s.toks[i].is(words...) {
+			return true
+		}
+	}
+	return false
+}
+
+// tell settles of what the word at i tells.
+func (s *scan) tell(i int, e *event) bool {
+	t := s.at(i)
+	next := s.at(i + 1)
+	described := s.at(i-1).is("the", "a", "an", "my", "our", "this", "his", "her", "their", "some", "any", "your", "potentially", "suspected", "possible")
+	switch t.lex.does {
+	case detects:
+		return s.detects(i, e, described)
+	case finds:
+		return s.finds(i, e)
+	case happens:
+		return s.happens(i, e, described)
+	case informs:
+		return s.informs(i, e)
+	case reports:
+		return s.reports(i, e)
+	case arrives:
+		if t.is("back") && !s.at(i-1).is("got", "came", "get", "was", "were", "am", "came", "went", "straight") {
+			return false
+		}
+		if t.is("returned", "returning") && next.is("the", "it", "them", "to") && s.follows(i, 3, "sender", "owner", "laptop", "phone", "device") > 0 {
+			return true
+		}
+		if t.is("opening") && next.text == "hours" {
+			return true
+		}
+		e.arrives = true
+		return true
+	case receives:
+		return s.receives(i, e)
+	case leaves:
+		if next.is("work", "home", "for", "site", "at") || s.follows(i, 3, "office", "building", "prison", "site", "desk") > 0 && s.follows(i, 4, "in", "on", "behind") == 0 {
+			return true
+		}
+		e.of, e.strong = incident.Occurred, true
+		return s.follows(i, lookAhead, "on", "in", "behind", "at", "unattended", "open", "unlocked", "under", "out") > 0 || described
+	case alerts:
+		if s.precedes(i, 2, "false", "no") > 0 {
+			return false
+		}
+		if t.is("alert", "alerts", "alarm", "alarms") {
+			if s.follows(i, 5, "fired", "triggered", "came", "raised", "sounded", "generated", "received", "was", "went", "at", "from", "popped", "showed") == 0 {
+				return false
+			}
+			e.noun = true
+		} else if !s.anyOf("alert", "alerts", "alarm", "alarms", "rule", "sensor", "siem", "detection", "monitoring") {
+			return false
+		}
+		e.of, e.strong = incident.Detected, true
+		return true
+	case goes:
+		switch {
+		case next.is("missing", "astray", "down", "wrong", "out", "walkabout") || next.text == "to" && s.anyOf("wrong", "incorrect", "unintended"):
+			e.of, e.strong = incident.Occurred, true
+		case next.text == "off" && s.anyOf("alarm", "alarms", "alert"):
+			e.of, e.strong = incident.Detected, true
+		case t.is("gone", "going", "go"):
+			return false
+		case next.is("in", "into", "back", "through", "to"):
+			e.arrives = true
+		}
+		return true
+	case other:
+		return !t.is("last", "break", "close", "court", "train", "shift", "backup", "training") && (!described || t.is("meeting", "appointment", "interview", "visit"))
+	case nothing:
+	}
+	return false
+}
+
+func (s *scan) detects(i int, e *event, described bool) bool {
+	t := s.at(i)
+	switch {
+	case t.text == "aware":
+		if !s.at(i-1).is("became", "become", "becoming", "made", "was", "were", "been", "am", "are", "is", "got", "now", "first", "fully", "not", "aware", "wasn't", "weren't", "i'm", "we're", "only", "already", "initially") {
+			return false
+		}
+		if s.at(i-1).text == "made" && s.at(i-2).text == "be" {
+			return false
+		}
+		if who := s.precedes(i, 6, "you", "desk", "helpdesk"); who > 0 && s.precedes(i, 3, "made") > 0 {
+			e.of = incident.Reported
+			return true
+		}
+	case t.is("suspected") && s.at(i-1).lex.is&subject == 0:
+		return false
+	case t.is("flagged"):
+		if s.toUs(i) {
+			e.of = incident.Reported
+			return true
+		}
+		if s.toOthers(i) {
+			return true
+		}
+	case t.is("detection", "detecting", "spot", "identify") && s.at(i+1).is("rule", "rules", "system", "tool", "software", "check", "checks"):
+		return false
+	case t.is("discovery", "detection", "discoveries"):
+		e.noun = !s.at(i - 1).is("of")
+	case t.is("identified", "detected", "observed", "discovered") && described:
+		e.noun = true
+	case t.is("observed", "observation", "identified") && s.at(i-1).is("as"):
+		return false
+	}
+	e.of, e.strong = incident.Detected, true
+	return true
+}
+
+func (s *scan) finds(i int, e *event) bool {
+	t, next := s.at(i), s.at(i+1)
+	switch {
+	case t.is("became", "become"):
+		if !next.is("apparent", "clear", "evident", "known", "obvious") && s.follows(i, 2, "apparent", "clear", "evident", "known", "obvious") == 0 {
+			return false
+		}
+	case t.is("came"):
+		switch {
+		case next.is("across"), next.is("to") && s.follows(i, 4, "light", "attention", "notice") > 0:
+			e.strong = true
+		case next.is("in", "into", "back", "on", "to", "out", "up", "down", "round", "over"):
+			if next.is("in", "through") && s.precedes(i, 4, "alert", "call", "alarm", "report", "notification", "ticket") > 0 {
+				e.of, e.strong = incident.Detected, true
+				return true
+			}
+			e.arrives = true
+			return true
+		case next.is("through") && s.precedes(i, 4, "alert", "call", "alarm", "report", "notification") > 0:
+		default:
+			return false
+		}
+	case t.is("picked"):
+		if next.text != "up" && s.follows(i, 4, "up") == 0 || s.follows(i, 4, "phone", "kids", "children", "car", "keys", "shift") > 0 {
+			return true
+		}
+	case t.is("seen", "seeing", "see", "sees"):
+		if !s.at(i-1).is("was", "were", "been", "had", "have", "i've", "we've", "first", "just", "started", "to", "not", "didn't", "did", "began") {
+			return false
+		}
+	case t.is("caught"):
+		if next.text == "up" || !s.anywhere(harm) {
+			return false
+		}
+	case t.is("heard"):
+		if !next.is("from", "about", "that", "of", "at") && s.at(i-1).text != "first" {
+			return false
+		}
+	case t.is("located", "confirmed", "understood"):
+		return true // found again, or not for the first time
+	case t.is("learned", "learnt", "determined", "established", "diagnosed", "recognised", "recognized"):
+		if s.at(i-1).is("lessons", "be", "as", "well", "is", "are") {
+			return false
+		}
+	}
+	if t.is("found", "find", "finds", "finding", "saw", "located", "picked") {
+		if next.is("you", "your", "him", "her", "them", "time") || s.anyOf("recovered", "returned", "handed", "safe") && t.is("found") {
+			return true
+		}
+		if next.text == "out" {
+			e.strong = true
+		}
+	}
+	e.of = incident.Detected
+	return true
+}
+
+// wrongly are words by which a message is no report but what happened.
+func (s *scan) wrongly() bool {
+	return s.anyOf("wrong", "wrongly", "incorrect", "incorrectly", "error", "mistake", "mistakenly", "accident", "accidentally", "unencrypted", "inadvertently",
+		"unintended", "externally", "misaddressed", "bcc", "cc", "personal", "sensitive", "confidential", "unredacted")
+}
+
+func (s *scan) happens(i int, e *event, described bool) bool {
+	t, next := s.at(i), s.at(i+1)
+	switch t.text {
+	case "sent", "sending", "send", "sends", "forwarded", "posted", "shared", "handed", "submitted", "replied":
+		if t.is("handed") && next.is("in", "over", "back") {
+			return true
+		}
+		if next.is("from") && s.at(i+2).text == "my" {
+			return false // Sent from my phone
+		}
+		if !s.wrongly() {
+			if s.toUs(i) || s.reportObject(i) {
+				e.of = incident.Reported
+				return true
+			}
+			if next.is("me", "us") || s.toOthers(i) {
+				return true
+			}
+		}
+	case "opened":
+		switch {
+		case s.follows(i, 4, "ticket", "case", "call", "job") > 0:
+			e.of = incident.Reported
+			return true
+		case next.is("up", "for") || s.follows(i, 3, "office", "inbox", "laptop", "building", "unit", "reception", "wing", "mail", "post", "emails", "outlook", "shop", "mailbox") > 0:
+			e.arrives = true
+			return true
+		}
+	case "started", "began", "begun":
+		if s.follows(i, 3, "work", "shift", "duty", "early", "my", "checking", "looking", "investigating") > 0 {
+			e.arrives = true
+			return true
+		}
+	case "taken":
+		if s.anyOf("action", "actions", "steps", "measures", "photo", "offline", "down") {
+			return true
+		}
+	case "incident", "event", "occurrence", "theft", "thefts", "loss", "breach", "release", "broken", "receipt":
+		e.noun = !s.at(i - 1).is("of")
+		if t.is("incident", "event") && next.is("report", "form", "reference", "number", "no", "ref", "reported", "manager", "team", "response", "management", "log") {
+			return false
+		}
+	case "dropped":
+		if next.is("off", "in") {
+			return true
+		}
+	case "failed", "printed", "installed", "uninstalled", "attached", "released", "transferred", "copied", "wiped", "deleted", "disposed", "plugged", "inserted":
+	}
+	if described {
+		e.noun = true
+	}
+	e.of, e.strong = incident.Occurred, true
+	return true
+}
+
+// toUs reports whether what the verb at i does is done to you or the desk.
+func (s *scan) toUs(i int) bool {
+	for j := i + 1; j <= i+lookAhead && j < len(s.toks); j++ {
+		t := s.at(j)
+		switch {
+		case t.is("you", "yourselves", "yourself", "desk", "helpdesk", "servicedesk", "mailbox", "csirt", "soc", "infosec", "ciso", "cert"):
+			return true
+		case t.text == "your" && s.at(j+1).is("team", "desk", "mailbox", "inbox", "colleague", "office", "line"):
+			return true
+		case t.is("security", "cyber", "incident", "incidents", "ict", "digital") && s.at(j+1).is("team", "desk", "line", "mailbox", "unit", "operations"):
+			return true
+		case t.text == "it" && s.at(j-1).is("to", "with") && s.shouted(j):
+			return true
+		case t.is("and", "but", "when", "because", ";", "that", "after", "as"):
+			return false
+		}
+	}
+	return false
+}
+
+// shouted reports whether the word at j is all capitals: IT, not it.
+func (s *scan) shouted(j int) bool { return s.text[s.toks[j].at:s.toks[j].end] == "IT" }
+
+// toOthers reports whether it is done to somebody else by name or rank.
+func (s *scan) toOthers(i int) bool {
+	return s.follows(i, lookAhead, "manager", "police", "boss", "supervisor", "governor", "head", "director", "colleague", "colleagues", "dpo", "iao", "siro", "ico",
+		"supplier", "orderly", "duty", "deputy", "team", "him", "her", "them", "bank", "lead", "bt", "customer", "solicitor", "wife", "husband", "101", "999", "facilities", "reception") > 0
+}
+
+// reportObject reports whether what is sent or raised is a report.
+func (s *scan) reportObject(i int) bool {
+	return s.follows(i, 4, "report", "ticket", "form", "call", "incident", "case", "request", "job", "notification", "this") > 0
+}
+
+func (s *scan) informs(i int, e *event) bool {
+	t := s.at(i)
+	if t.lex.present && s.precedes(i, 4, "did", "didn't") == 0 {
+		return false
+	}
+	passive := s.precedes(i, 3, "was", "were", "been", "being", "got", "is", "are") > 0
+	aux := s.precedes(i, 3, "was", "were", "been", "being", "got", "is", "are")
+	switch {
+	case passive && s.precedes(aux-1, 5, "you", "desk", "helpdesk", "csirt", "soc", "mailbox") > 0:
+		e.of = incident.Reported
+	case passive && s.precedes(aux-1, 4, "i", "we", "i've", "we've", "i'd", "we'd", "us", "and", "having", "after", "when", "then", "just", "first") > 0, passive && aux == 1:
+		e.of = incident.Detected
+	case s.follows(i, 3, "me", "us") > 0:
+		e.of = incident.Detected
+	case passive && s.follows(i, 2, "to") > 0 && s.follows(i, 5, "me", "us", "our", "my") > 0:
+		e.of = incident.Detected
+	case s.toUs(i):
+		e.of = incident.Reported
+	case passive && t.is("alerted", "notified", "told", "informed", "advised", "warned") && s.precedes(aux-1, 3, "team", "staff", "officer", "they", "he", "she") > 0:
+		e.of = incident.Detected
+	case t.is("emailed", "mailed", "messaged", "texted", "wrote") && s.wrongly():
+		e.of, e.strong = incident.Occurred, true
+	}
+	if e.of == incident.Detected && t.is("alerted", "alerting", "notified", "informed", "warned") {
+		e.strong = true
+	}
+	return true
+}
+
+func (s *scan) reports(i int, e *event) bool {
+	t, next := s.at(i), s.at(i+1)
+	if t.lex.present || t.text == "reports" && s.precedes(i, 4, "did", "didn't") == 0 {
+		return false
+	}
+	switch t.text {
+	case "logged":
+		if next.is("on", "in", "into", "onto", "back") {
+			e.arrives = true
+			return true
+		}
+		if next.is("off", "out") {
+			return true
+		}
+	case "reporting", "submitting", "submit", "lodged":
+		return t.text == "lodged"
+	}
+	switch {
+	case s.follows(i, 5, "me", "us") > 0 && s.follows(i, 5, "to", "with") > 0:
+		e.of = incident.Detected
+	case s.toUs(i), t.text != "reported" && s.reportObject(i):
+		e.of = incident.Reported
+	case s.toOthers(i), t.text != "reported":
+	case s.at(i-1).is("as") || s.at(i+1).is("by") && !s.at(i+2).is("me", "us"):
+		// it was reported by someone: to us or to whom, nobody says
+	default:
+		e.of = incident.Reported
+	}
+	return true
+}
+
+func (s *scan) receives(i int, e *event) bool {
+	t, next := s.at(i), s.at(i+1)
+	if t.is("got", "get", "gets", "getting", "gotten") {
+		if next.is("in", "into", "to", "back", "home", "there", "on", "up") {
+			e.arrives = true
+			return true
+		}
+		if s.follows(i, 4, "call", "alert", "notification", "email", "message", "text", "report", "alarm", "warning") == 0 {
+			return false
+		}
+	}
+	if t.is("receipt") {
+		return false
+	}
+	if s.follows(i, 7, "alert", "alarm", "notification", "call", "complaint", "warning", "report", "ticket", "word", "phonecall", "message", "text") > 0 &&
+		s.follows(i, 7, "phishing", "scam", "spam") == 0 {
+		e.of = incident.Detected
+		e.strong = s.follows(i, 7, "alert", "alarm", "warning") > 0
+		return true
+	}
+	if s.anyOf("phishing", "suspicious", "scam", "spam", "strange", "odd", "unusual", "fake", "malicious", "dodgy") {
+		e.of, e.strong = incident.Occurred, true
+	}
+	return true
+}

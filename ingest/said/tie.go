@@ -1,0 +1,297 @@
+package said
+
+import (
+	"github.com/ministryofjustice/incident-promptness/incident"
+)
+
+// A tie says to which event of the sentence a time belongs.
+type tie struct {
+	event   int // -1: to none
+	of      incident.Milestone
+	drop    bool // it is no saying
+	soon    bool // noticed on coming in at that time
+	carried bool // its day was said at the beginning of the sentence
+}
+
+// tie gives each time of a sentence its event, and each undated one its day.
+func (p *prose) tie(s *scan, asked bool) {
+	ties := make([]tie, len(p.times))
+	for k := range p.times {
+		ties[k] = p.nearest(s, k)
+	}
+	p.together(ties)
+	for k := range p.times {
+		w, t := &p.times[k], &ties[k]
+		if t.drop {
+			continue
+		}
+		p.decide(s, w, t, asked)
+		if t.drop {
+			continue
+		}
+		p.say(s, w, t)
+	}
+}
+
+// The distances by which the verb nearest to a time is found, in words.
+const (
+	farClause = 6 // a conjunction or full break between them
+	farThat   = 2
+	farNoun   = 5 // a noun tells less than a verb
+	farAfter  = 4 // a verb behind a time that has one before it
+)
+
+// nearest finds the event nearest to time k.
+func (p *prose) nearest(s *scan, k int) tie {
+	w := &p.times[k]
+	best, cost := -1, 1<<30
+	for i := range p.happened {
+		e := &p.happened[i]
+		c := 0
+		if e.noun {
+			c += farNoun
+		}
+		if e.at < w.from {
+			c += p.distance(s, e.end, w.from)
+		} else {
+			c += p.distance(s, w.end, e.at) + 1
+			if p.verbBefore(s, w) {
+				c += farAfter
+			}
+		}
+		if c < cost || c == cost && best >= 0 && p.happened[best].of == "" {
+			best, cost = i, c
+		}
+	}
+	t := tie{event: best}
+	if best >= 0 {
+		t.of = p.happened[best].of
+	}
+	return t
+}
+
+// verbBefore reports whether an event stands before w in its clause.
+func (p *prose) verbBefore(s *scan, w *written) bool {
+	for j := w.from - 1; j >= 0; j-- {
+		t := s.at(j)
+		if t.lex.is&joins != 0 && !p.within(j) || t.is(";", ":", "-", "(") {
+			return false
+		}
+		for i := range p.happened {
+			if p.happened[i].at == j {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// distance counts the words between two tokens, and what parts them.
+func (p *prose) distance(s *scan, from, to int) int {
+	d := 0
+	for j := from; j < to; j++ {
+		t := s.at(j)
+		switch {
+		case p.within(j):
+		case t.text == "that":
+			d += farThat
+		case t.text == "as" && s.at(j+1).text == "well":
+		case t.lex.is&joins != 0, t.is(";", ":", "-", "("):
+			d += farClause
+		case t.text == ",":
+			d += 2
+		default:
+			d++
+		}
+	}
+	return d
+}
+
+// together lets a day and a time of day that belong to one event be one time:
+// "Yesterday I noticed at 9:15". A day with which a sentence begins is also
+// that of the times behind it.
+func (p *prose) together(ties []tie) {
+	for k := range p.times {
+		w := &p.times[k]
+		if !w.timed || w.ago || w.day.kind != noDay || w.part != noPart || w.toward != nil {
+			continue
+		}
+		for i := range p.times {
+			d := &p.times[i]
+			if i == k || d.timed || d.ago || d.later || d.day.kind == noDay || d.toward != nil || d.bound != closed || ties[i].drop || d.day.kind == weekend || d.day.kind == thisWeek {
+				continue
+			}
+			switch {
+			case ties[i].event == ties[k].event:
+				w.day, w.part, w.monthFirst = d.day, d.part, d.monthFirst
+				ties[i].drop = true
+			case i < k && d.from <= 1:
+				w.day, w.part, w.monthFirst = d.day, d.part, d.monthFirst
+				ties[k].carried = true
+			default:
+				continue
+			}
+			if w.part != noPart && !(w.start.either || fits(w.part, w.start)) {
+				w.part = noPart
+			}
+			break
+		}
+	}
+}
+
+// decide settles of what milestone w is, and whether it is a saying at all.
+func (p *prose) decide(s *scan, w *written, t *tie, asked bool) {
+	if t.event < 0 {
+		p.unheld(s, w, t, asked)
+		return
+	}
+	e := &p.happened[t.event]
+	if e.unasked {
+		t.drop = true
+		return
+	}
+	if e.arrives {
+		p.onArrival(s, w, t, e)
+	}
+	if w.bound == until || w.bound == by && w.cue == "before" && false {
+		// "did not notice until", "it was not until … that we noticed"
+		if !e.denied && !p.deniedBefore(s, w) {
+			t.drop = true
+			return
+		}
+		w.bound = closed
+		if t.of != incident.Detected {
+			t.drop = true
+		}
+	} else if e.denied {
+		t.drop = true
+		return
+	}
+	if w.bound == since {
+		switch {
+		case t.of == incident.Occurred, t.of == incident.Detected && w.cue == "since":
+			w.bound = closed
+		default:
+			t.drop = true
+		}
+	}
+	if w.bound != closed {
+		t.drop = true
+		return
+	}
+	if t.of == "" && (p.signed || s.planned(w, asked)) {
+		t.drop = true
+	}
+}
+
+// deniedBefore knows "it was not until".
+func (p *prose) deniedBefore(s *scan, w *written) bool {
+	for j := w.from - 1; j >= 0 && j >= w.from-5; j-- {
+		t := s.at(j)
+		if t.lex.is&negative != 0 || t.is("took", "only", "unnoticed", "undetected", "undiscovered") {
+			return true
+		}
+		if t.is("and", "but", ",", ";") {
+			return false
+		}
+	}
+	return false
+}
+
+// onArrival knows "when I came in at nine I noticed".
+func (p *prose) onArrival(s *scan, w *written, t *tie, e *event) {
+	when := false
+	for j := min(e.at, w.from) - 1; j >= 0 && j >= e.at-7; j-- {
+		if s.at(j).is("when", "as", "on", "upon", "after", "once", "while") {
+			when = true
+			break
+		}
+		if s.at(j).lex.is&joins != 0 {
+			break
+		}
+	}
+	if !when || !w.timed {
+		return
+	}
+	for i := range p.happened {
+		if d := &p.happened[i]; d.of == incident.Detected && !d.denied && !d.unasked {
+			t.of, t.soon = incident.Detected, true
+			return
+		}
+	}
+}
+
+// unheld decides about a time in a sentence that tells of no event.
+func (p *prose) unheld(s *scan, w *written, t *tie, asked bool) {
+	if w.bound != closed || asked && s.at(0).lex.is&(auxiliary|asks) != 0 || p.signed || s.planned(w, asked) {
+		t.drop = true
+		return
+	}
+	first := s.at(0)
+	if len(p.times) == 1 && len(s.toks) <= 14 && p.before != "" &&
+		(first.is("this", "that", "it", "which", "time", "at", "approximately", "approx", "about", "around", "roughly", "the") || w.from == 0) &&
+		(s.at(1).is("was", "would", "is", ":", "were") || s.at(2).is("was", "is") || w.from <= 1) {
+		t.of = p.before
+	}
+}
+
+// planned reports whether a time that no event claims may be one that is still
+// to come, or of every day: a meeting, opening hours.
+func (s *scan) planned(w *written, asked bool) bool {
+	if asked && s.at(0).lex.is&(auxiliary|asks) != 0 {
+		return true
+	}
+	for j := range s.toks {
+		t := &s.toks[j]
+		if j >= w.from && j < w.end {
+			if j > w.begin && t.text == "-" && s.at(j-1).lex.is&weekdayName != 0 {
+				return true // Mon-Fri
+			}
+			continue
+		}
+		if t.lex.is&ahead != 0 && !(t.text == "due" && s.at(j+1).text == "to") && !(t.is("please") && s.at(j+1).is("note", "be")) ||
+			t.is("would", "hours", "open", "opens", "opening", "closed", "working", "every", "daily", "weekdays", "usually", "normally", "always", "urgent", "call", "ring", "phone", "must", "can", "could", "train", "tel", "office:") {
+			return true
+		}
+	}
+	return w.day.kind == onWeekday && w.toward != nil
+}
+
+// say resolves w and adds what it says.
+func (p *prose) say(s *scan, w *written, t *tie) {
+	r := p.resolver
+	over := r.spoke && p.count-p.saidIn <= 1 && w.timed && w.day.kind == noDay && w.part == noPart
+	x, ok := r.resolve(w, over)
+	if !ok {
+		return
+	}
+	late := x.has(incident.FlagSkewed) || x.has(incident.FlagClipped)
+	if late && t.of == "" {
+		return // a plan
+	}
+	if t.carried {
+		x.flag(incident.FlagEitherDay)
+	}
+	if t.soon && !late {
+		x.in.Earliest, x.in.Latest = x.in.Earliest.Add(-About), x.in.Latest.Add(2*About)
+		x.flag(incident.FlagAbout)
+		x = r.clip(x)
+	}
+	if w.day.kind != noDay && w.day.kind != sameDay && x.fidelity != ToDays && !late {
+		r.said, r.spoke, p.saidIn = x.day, true, p.count
+	} else if w.day.kind == sameDay && r.spoke {
+		p.saidIn = p.count
+	}
+	if x.timed {
+		r.last, r.prev = x.in, x.fidelity
+	}
+	p.all = append(p.all, Saying{
+		Milestone: t.of,
+		Interval:  incident.Interval{Earliest: x.in.Earliest.UTC(), Latest: x.in.Latest.UTC()},
+		Flags:     x.flags,
+		Fidelity:  x.fidelity,
+		Words:     [2]int{s.toks[w.from].at, s.toks[w.end-1].end},
+	})
+}
+
+func (x *answer) has(f incident.Flag) bool { return contains(x.flags, f) }

@@ -1,0 +1,72 @@
+package said
+
+import "time"
+
+// zone reads a zone at i.
+func (s *scan) zone(i int, w *written) int {
+	j := i
+	bracket := s.at(j).text == "("
+	if bracket {
+		j++
+	}
+	t := s.at(j)
+	done := func(n int) int {
+		if bracket && s.at(n).text == ")" {
+			n++
+		}
+		return n
+	}
+	if t.kind == aWord {
+		switch t.text {
+		case "local", "london", "uk", "british":
+			if t.text == "british" && s.at(j+1).text == "summer" && s.at(j+2).text == "time" {
+				w.zoned, w.zone = true, time.Hour
+				return done(j + 3)
+			}
+			if s.at(j+1).text == "time" {
+				j++
+			}
+			w.london = t.text != "local"
+			return done(j + 1)
+		case "ist", "aest", "aedt", "acst", "awst", "cst", "mst", "cdt", "mdt", "jst", "hkt", "sgt", "nzst", "nzdt", "msk", "pkt", "sast", "eat":
+			if t.upper {
+				w.badZone = true
+				return done(j + 1)
+			}
+			return i
+		}
+		offset, known := Zone(t.text)
+		if !known || !t.upper && !t.is("bst", "gmt", "utc", "z") || t.text == "z" && !t.glued {
+			return i
+		}
+		if t.is("utc", "gmt") && s.at(j+1).is("+", "-") && s.at(j+1).glued && s.at(j+2).kind == aNumber && s.at(j+2).glued {
+			return done(s.offset(j+1, w))
+		}
+		w.zoned, w.zone = true, offset
+		return done(j + 1)
+	}
+	if t.text == "+" && s.at(j+1).kind == aNumber && s.at(j+1).glued || t.text == "-" && t.glued && s.at(j+1).digits == 2 && s.at(j+2).text == ":" && w.start.unit == 0 && s.at(i-1).digits == 2 && s.at(i-2).text == ":" && s.at(i-4).text == ":" {
+		return done(s.offset(j, w))
+	}
+	return i
+}
+
+// offset reads +1, +01:00 or +0100, the sign at i.
+func (s *scan) offset(i int, w *written) int {
+	n := s.at(i + 1)
+	hh, mm, next := n.n, 0, i+2
+	if n.digits > 2 {
+		hh, mm = n.n/100, n.n%100
+	} else if s.at(next).text == ":" && s.at(next+1).digits == 2 {
+		mm, next = s.at(next+1).n, next+2
+	}
+	if hh > 14 || mm > 59 {
+		w.badZone = true
+		return next
+	}
+	w.zoned, w.zone = true, time.Duration(hh)*time.Hour+time.Duration(mm)*time.Minute
+	if s.at(i).text == "-" {
+		w.zone = -w.zone
+	}
+	return next
+}
