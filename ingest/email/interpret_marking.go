@@ -34,14 +34,16 @@ var markings = sync.OnceValue(func() (p struct{ level, only, labelled, header, s
 // Marked reports whether a mail is marked SECRET or TOP SECRET, levels that
 // this program must never hold (ADR 9). It looks at three places:
 //
-//   - the subject, after RE:, FW: and [EXTERNAL]: SECRET in capitals as its
-//     first or last word or in brackets, unless NOT or NON stands before it;
+//   - the subject, after RE:, FW:, [EXTERNAL] and [OFFICIAL]: SECRET in capitals
+//     as its first or last word or in brackets, unless NOT or NON stands before
+//     it; that of an attached mail, and of one that is repeated, likewise;
 //   - a header field whose name speaks of marking, classification, sensitivity
-//     or protection, with the word secret in its value in any letter case;
-//   - the first 4 KiB of the text: a line that holds nothing but the marking
-//     (with a caveat such as UK EYES ONLY), or names it behind "Classification:"
-//     or "Protective marking:"; and the names of attached files that begin with
-//     it in capitals.
+//     or protection, with the word secret in its value in any letter case, of
+//     the mail or of an attached one;
+//   - the first 4 KiB of each text, HTML too: a line that holds nothing but the
+//     marking (with a caveat such as UK EYES ONLY), or names it behind
+//     "Classification:" or "Protective marking:"; and the names of attached files
+//     that begin with it in capitals.
 //
 // A sentence that speaks of something secret is no marking, and
 // OFFICIAL-SENSITIVE is not a level. Where it is doubtful the answer is yes: a
@@ -52,8 +54,11 @@ func Marked(raw []byte) bool {
 	if markedSubject(d.subject) {
 		return true
 	}
-	for _, f := range d.fields {
-		if markingField(f.name) && markings().header.MatchString(f.value) && !denied(strings.ToUpper(f.value)) {
+	if markedFields(d.fields) {
+		return true
+	}
+	for _, f := range d.forwarded {
+		if markedSubject(f.subject) || markedFields(f.fields) {
 			return true
 		}
 	}
@@ -70,8 +75,17 @@ func Marked(raw []byte) bool {
 	return false
 }
 
+func markedFields(fields []field) bool {
+	for _, f := range fields {
+		if markingField(f.name) && markings().header.MatchString(f.value) && !denied(strings.ToUpper(f.value)) {
+			return true
+		}
+	}
+	return false
+}
+
 func markingField(name string) bool {
-	for _, w := range []string{"marking", "classification", "sensitivity", "protective", "x-label", "security-label"} {
+	for _, w := range []string{"marking", "classification", "sensitivity", "protective", "x-label", "security-label", "msip_label"} {
 		if strings.Contains(name, w) {
 			return true
 		}
@@ -81,8 +95,9 @@ func markingField(name string) bool {
 
 func markedSubject(subject string) bool {
 	p := markings()
-	s := p.subject.ReplaceAllString(subject, "")
-	s = p.edge.ReplaceAllString(s, "")
+	plain := []byte(subject)
+	unmarkSubject(plain)
+	s := p.edge.ReplaceAllString(p.subject.ReplaceAllString(strings.TrimSpace(string(plain)), ""), "")
 	for _, at := range p.level.FindAllStringIndex(s, -1) {
 		before, after := strings.TrimSpace(s[:at[0]]), strings.TrimSpace(s[at[1]:])
 		if denied(strings.ToUpper(before) + " SECRET") {
@@ -119,6 +134,9 @@ func markedLines(text string) bool {
 			return unicode.IsSpace(r) || strings.ContainsRune("*_#[](){}<>=|~-–—\"'.", r)
 		})
 		if p.only.MatchString(l) || p.labelled.MatchString(l) {
+			return true
+		}
+		if before, after, ok := strings.Cut(l, ":"); ok && strings.EqualFold(before, "subject") && markedSubject(after) {
 			return true
 		}
 	}

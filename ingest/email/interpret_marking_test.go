@@ -35,6 +35,13 @@ func TestMarked(t *testing.T) {
 		{"in HTML only", "Subject: report\nContent-Type: text/html\n\n<html><body><p><b>SECRET</b></p><p>plan</p></body></html>\n", true},
 		{"a file's name", "Subject: report\nContent-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: application/pdf; name=\"SECRET plan.pdf\"\n\nx\n--b--\n", true},
 		{"in an attached mail", "Subject: report\nContent-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: message/rfc822\n\nSubject: SECRET plan\n\nSECRET\n--b--\n", true},
+		{"in an attached mail's subject only", "Subject: report\nContent-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: message/rfc822\n\nSubject: RE: SECRET convoy plan\n\nx\n--b--\n", true},
+		{"in an attached mail's header only", "Subject: report\nContent-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: message/rfc822\n\nX-Protective-Marking: TOP SECRET\nSubject: convoy plan\n\nx\n--b--\n", true},
+		{"in the subject of a mail that is repeated", body("please look\n\n-----Original Message-----\nFrom: al@example.org\nSent: 23 November 2026 09:20\nSubject: SECRET - convoy plan\n\nx"), true},
+		{"after other signs and markings", subject("SV: [OFFICIAL] [CAUTION] SECRET convoy plan"), true},
+		{"a sensitivity label of Microsoft", "msip_labels: MSIP_Label_1_Enabled=True;MSIP_Label_1_Name=Secret\nSubject: report\n\nx\n", true},
+		{"in the plain text beside HTML", "Subject: report\nContent-Type: multipart/alternative; boundary=b\n\n--b\nContent-Type: text/plain\n\nSECRET\nplan\n--b\nContent-Type: text/html\n\n<p>plan</p>\n--b--\n", true},
+		{"in HTML beside plain text", "Subject: report\nContent-Type: multipart/alternative; boundary=b\n\n--b\nContent-Type: text/plain\n\nplan\n--b\nContent-Type: text/html\n\n<table><tr><td>SECRET</td></tr></table><p>plan</p>\n--b--\n", true},
 
 		{"OFFICIAL-SENSITIVE", subject("OFFICIAL-SENSITIVE - lost laptop"), false},
 		{"OFFICIAL SENSITIVE in the text", body("OFFICIAL SENSITIVE\nx"), false},
