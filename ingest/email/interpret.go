@@ -156,7 +156,7 @@ func (m *mailing) facts(ours func(string) bool) (incident.Facts, error) {
 	}
 	found := m.findLabelled(m.body, m.lines)
 	t := m.told(found, from, got.at, k.automatic)
-	f.Claims = append(m.receipts(got), t.claims...)
+	f.Claims = append(m.receipts(trust, got), t.claims...)
 	f.Attrs = m.attributes(found)
 	if k.void != "" {
 		f.Opening = incident.NotRelated
@@ -182,7 +182,7 @@ func (m *mailing) facts(ours func(string) bool) (incident.Facts, error) {
 
 // receipts are the claims that the receiving side makes: when the mail reached
 // the desk on its way, and what its arrival here means.
-func (m *mailing) receipts(got receipt) []incident.Claim {
+func (m *mailing) receipts(trust incident.Trust, got receipt) []incident.Claim {
 	var claims []incident.Claim
 	add := func(to incident.Milestone, at time.Time, flags []incident.Flag) {
 		claims = append(claims, incident.Claim{
@@ -198,8 +198,8 @@ func (m *mailing) receipts(got receipt) []incident.Claim {
 	if to != "" {
 		add(to, got.at, got.flags)
 	}
-	if at := m.deskReceipt(m.fields); !at.IsZero() && !at.After(got.at) && to != incident.ReportedToDesk {
-		add(incident.ReportedToDesk, at, []incident.Flag{incident.FlagReceivedHop})
+	if to != incident.ReportedToDesk {
+		claims = append(claims, m.deskClaims(trust, got)...)
 	}
 	return claims
 }

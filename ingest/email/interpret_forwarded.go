@@ -29,6 +29,7 @@ type forwarded struct {
 	begin, end int
 	attached   bool    // a part of its own (message/rfc822)
 	answered   bool    // repeated below an answer, not passed on
+	nested     bool    // in an attached mail: not the words of whoever sent this one
 	fields     []field // of an attached mail, from the top: its Received fields, too
 }
 
@@ -68,12 +69,14 @@ func (d *document) attach(in *document) {
 	if len(d.forwarded) < maxForwarded {
 		d.forwarded = append(d.forwarded, f)
 		for _, g := range own.found {
+			g.nested = true
 			d.forwarded = append(d.forwarded, g.moved(at))
 		}
 	}
 	at = d.inner.Len()
 	d.inner.WriteString(in.inner.String())
 	for _, g := range in.forwarded {
+		g.nested = true
 		d.forwarded = append(d.forwarded, g.moved(at))
 	}
 	d.forwarded = d.forwarded[:min(len(d.forwarded), maxForwarded)]

@@ -130,12 +130,15 @@ type receipt struct {
 
 // received returns when the mail reached us: by the topmost Received field of a
 // trusted host, else by INTERNALDATE, else when we took it. What we had at an
-// instant was received by then, whatever a stamp says.
+// instant was received by then, whatever a stamp says. A stamp by which the host
+// took the mail for the desk is not the time at which we had it: the desk's
+// mailbox passed it on later, without a stamp.
 func (r *rules) received(s incident.Signal, fields []field) receipt {
 	var got receipt
 	at, h := r.trustedHop(fields)
+	ours := at >= 0 && !h.at.IsZero() && !takenFor(fields[at].value, r.DeskAddresses)
 	switch {
-	case at >= 0 && !h.at.IsZero():
+	case ours:
 		got = receipt{h.at.UTC(), []incident.Flag{incident.FlagReceivedHop}}
 	case !s.Stamped.IsZero():
 		got = receipt{s.Stamped.UTC(), []incident.Flag{incident.FlagInternalDate}}
@@ -151,35 +154,4 @@ func (r *rules) received(s incident.Signal, fields []field) receipt {
 		got.flags = append(got.flags, flag)
 	}
 	return got
-}
-
-// deskReceipt returns when the mail first passed a host of the service desk on
-// its way here: the topmost Received field of such a host, if the hosts above it
-// hand the mail on one to the next. A sender who writes the field himself cannot
-// make the host above say that it had the mail from the desk.
-func (r *rules) deskReceipt(fields []field) time.Time {
-	if len(r.DeskHosts) == 0 {
-		return time.Time{}
-	}
-	at, above := r.trustedHop(fields)
-	if at < 0 {
-		return time.Time{}
-	}
-	for _, f := range fields[at+1:] {
-		if f.name != "received" {
-			continue
-		}
-		h, ok := parseReceived(f.value)
-		if !ok {
-			return time.Time{}
-		}
-		if above.from != h.by && !(within(above.from, r.DeskHosts) && within(h.by, r.DeskHosts)) {
-			return time.Time{}
-		}
-		if within(h.by, r.DeskHosts) {
-			return h.at
-		}
-		above = h
-	}
-	return time.Time{}
 }
