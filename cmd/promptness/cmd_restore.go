@@ -15,6 +15,7 @@ import (
 	"github.com/ministryofjustice/incident-promptness/incident"
 	"github.com/ministryofjustice/incident-promptness/internal/conf"
 	"github.com/ministryofjustice/incident-promptness/internal/say"
+	"github.com/ministryofjustice/incident-promptness/pipeline"
 	"github.com/ministryofjustice/incident-promptness/pipeline/backup"
 	"github.com/ministryofjustice/incident-promptness/pipeline/ledger"
 	"github.com/ministryofjustice/incident-promptness/pipeline/stream"
@@ -181,8 +182,10 @@ func (r *restoring) verify(ctx context.Context, store *stream.Store) error {
 	}
 	vault := store.Vault("")
 	found, err := verifyAgainst(ctx, store.Ledger(), restoredVault{vault, r.copy.Last(backup.Signals)}, r.mark)
-	if err := errors.Join(err, vault.Close()); err != nil {
+	if err := errors.Join(err, vault.Close()); pipeline.Damaged(err) {
 		return &backup.RefusedError{Name: backup.RefuseRecord, Path: r.cfg.Store.Tenant, Err: err}
+	} else if err != nil {
+		return fmt.Errorf("verify what was restored: %w", err) // nothing is said against it
 	}
 	if got := recordOf(found); got != m.Record {
 		return differs(fmt.Errorf("the restored record is %+v, the manifest says %+v", got, m.Record))

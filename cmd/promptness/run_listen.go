@@ -62,6 +62,9 @@ func (l *listener) serve(ctx context.Context) error {
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), closePatience)
 	defer cancel()
 	err := l.srv.Shutdown(grace)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = l.srv.Close() // whoever is cut off was told nothing, too
+	}
 	if failure := <-failed; !errors.Is(failure, http.ErrServerClosed) {
 		err = errors.Join(err, failure)
 	}

@@ -121,7 +121,7 @@ func TestWhatABackupIsNotMadeOf(t *testing.T) {
 		{"another tenant", func(_ *testing.T, o *backup.Options) { o.Tenant = "other" }, backup.RefuseTenant},
 		{"a copy that does not verify", func(_ *testing.T, o *backup.Options) {
 			o.Verify = func(context.Context, *backup.Copy) (backup.Record, string, error) {
-				return record, "", io.ErrNoProgress
+				return record, "", damage{}
 			}
 		}, backup.RefuseRecord},
 	} {
@@ -136,6 +136,27 @@ func TestWhatABackupIsNotMadeOf(t *testing.T) {
 				t.Error("there is a backup all the same")
 			}
 		})
+	}
+}
+
+// damage is what a check says of bytes that are not those that were stored.
+type damage struct{}
+
+func (damage) Error() string { return "not what was stored" }
+func (damage) Damage() bool  { return true }
+
+// A check that could not be made says nothing against the copy, and makes no backup.
+func TestACopyThatCouldNotBeCheckedIsNotCalledBad(t *testing.T) {
+	o := options(t.TempDir())
+	o.Verify = func(context.Context, *backup.Copy) (backup.Record, string, error) {
+		return record, "", context.DeadlineExceeded
+	}
+	_, err := backup.Receive(t.Context(), bytes.NewReader(archive(t, example())), o)
+	if _, refused := errors.AsType[*backup.RefusedError](err); refused || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Receive = %v, want the time-out and no refusal", err)
+	}
+	if err := open(t, o.Dir); err == nil {
+		t.Error("there is a backup all the same")
 	}
 }
 

@@ -87,8 +87,10 @@ func receive(ctx context.Context, r io.Reader, o Options, fsys files) (m Manifes
 		return m, err
 	}
 	m.Record, m.Pepper, err = o.Verify(ctx, c)
-	if err := errors.Join(err, c.Close()); err != nil {
+	if err := errors.Join(err, c.Close()); damaged(err) {
 		return m, &RefusedError{Name: RefuseRecord, Path: o.Dir, Err: err}
+	} else if err != nil {
+		return m, fmt.Errorf("verify the backup: %w", err) // nothing is said against it
 	}
 	text, err := m.text()
 	if err != nil {
@@ -178,3 +180,10 @@ func (c *counted) Write(p []byte) (int, error) {
 
 // notThere reports whether err says that a file does not exist.
 func notThere(err error) bool { return errors.Is(err, fs.ErrNotExist) }
+
+// damaged reports whether an error in err says that what was read is not what
+// was stored, by a method Damage.
+func damaged(err error) bool {
+	var d interface{ Damage() bool }
+	return errors.As(err, &d) && d.Damage()
+}

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"runtime"
@@ -157,7 +158,11 @@ func read(ctx context.Context, log Log, from uint64, order, work chan<- *chunk, 
 		return nil
 	})
 	// What was read before an error is yielded before it: the error then stands
-	// right behind the last message that could be read.
+	// right behind the last message that could be read. At the end of ctx nothing
+	// is yielded any more, and c may be on its way already.
+	if ctx.Err() != nil {
+		return cmp.Or(err, ctx.Err())
+	}
 	if flushed := flush(); err == nil {
 		err = flushed
 	}

@@ -144,10 +144,17 @@ func (o objects) names(ctx context.Context) ([]string, error) {
 }
 
 // chunk returns the first message of subject at or after seq, from the leader.
-func (o objects) chunk(ctx context.Context, seq uint64, subject string) (*jetstream.RawStreamMsg, error) {
-	ctx, cancel := o.store.request(ctx)
-	defer cancel()
-	return o.stream.GetMsg(ctx, seq, jetstream.WithGetMsgSubject(subject))
+// To ask again changes nothing, so it asks once more where no answer came.
+func (o objects) chunk(ctx context.Context, seq uint64, subject string) (m *jetstream.RawStreamMsg, err error) {
+	for range 2 {
+		within, cancel := o.store.request(ctx)
+		m, err = o.stream.GetMsg(within, seq, jetstream.WithGetMsgSubject(subject))
+		cancel()
+		if !errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
+			break
+		}
+	}
+	return m, err
 }
 
 func (o objects) chunkSubject(id string) string { return "$O." + o.bucket + ".C." + id }
@@ -205,5 +212,5 @@ func (s *Store) getEvidence(ctx context.Context, ref *evidenceRef) ([]byte, erro
 // evidenceTime is how long n bytes of evidence may take. A chunk is one request;
 // a slow disk gets time for each.
 func (s *Store) evidenceTime(n int) time.Duration {
-	return 2*s.cfg.Timeout + s.cfg.Timeout*timesMiB(n)/8
+	return 4*s.cfg.Timeout + s.cfg.Timeout*timesMiB(n)/8
 }
