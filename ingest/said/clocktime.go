@@ -17,6 +17,8 @@ type scan struct {
 	toks []token
 	text string
 	a    *Anchor
+	// labelled is one more than the token that a label has said to be a time.
+	labelled int
 }
 
 // at returns token i, or one that is nothing.

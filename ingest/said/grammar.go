@@ -106,7 +106,7 @@ func (s *scan) times(k, lo int, joined bool, w *written) (int, bool) {
 	}
 	var b written
 	s.back(k, lo, &b)
-	cued := timedCue(&b) || b.cue == ":" && sure == weak
+	cued := timedCue(&b) || b.cue == ":" && sure == weak || k == s.labelled-1
 	stop, ranged := c, false
 	next = s.zone(next, &b)
 	if n, to, more, ok := s.second(next, &b, sure); ok {

@@ -1,6 +1,7 @@
 package said
 
 import (
+	"cmp"
 	"errors"
 	"strings"
 	"time"
@@ -57,10 +58,66 @@ func Label(text string, receipt time.Time) (in incident.Interval, flags []incide
 	return in, flags, [2]int{p.begin, p.end}, nil
 }
 
-// LabelAt is [Label] for a value that may be relative ("this morning 9.15"),
-// read against a.
+// LabelAt is [Label] for a value that may also be relative to a: "this morning
+// 9.15", "09:15", "an hour ago". It must begin with the one time that it says.
+// A time without a zone is London's, or that of the sender's zone, flagged.
 func LabelAt(text string, a Anchor) (in incident.Interval, flags []incident.Flag, words [2]int, err error) {
-	return Label(text, a.Receipt)
+	r := newResolver(a)
+	in, flags, words, err = Label(text, a.Receipt)
+	if err == nil && !r.fixed || err != nil && err != ErrNoTime { //nolint:errorlint // never wrapped within this package
+		return in, flags, words, err
+	}
+	if len(text) > MaxText {
+		text = text[:MaxText]
+	}
+	x, words, ok := r.value(text)
+	if !ok {
+		return incident.Interval{}, nil, [2]int{}, cmp.Or(err, ErrZone)
+	}
+	return x.in, x.flags, words, nil
+}
+
+// value reads a text that is a time, and nothing besides that could be one.
+func (r *resolver) value(text string) (x answer, words [2]int, ok bool) {
+	read := newReader(text)
+	toks, ok := read.sentence()
+	if !ok {
+		return x, words, false
+	}
+	s := scan{toks: toks, text: text, a: &r.a}
+	begin := 0
+	for s.at(begin).is("at", "on", "about", "around", "approximately", "approx", "circa", "roughly", "c", "~", ".", ",", "the", "between", "from", "in", "over", "within", "an", "a", "since", "just", "it", "was", "sometime", "during", "-", "(") && !s.at(begin).is("nothing") {
+		if s.begins(begin) {
+			if _, ok := s.parse(begin, 0); ok {
+				break
+			}
+		}
+		begin++
+	}
+	w, ok := s.label(begin)
+	if !ok || w.bound != closed {
+		return x, words, false
+	}
+	for i := w.end; i < len(toks); i++ {
+		if !s.begins(i) {
+			if s.at(i).is("?", "or", "unknown", "unsure") {
+				return x, words, false
+			}
+			continue
+		}
+		if _, again := s.parse(i, w.end); again {
+			return x, words, false
+		}
+	}
+	x, ok = r.resolve(&w, false)
+	return x, [2]int{toks[w.from].at, toks[w.end-1].end}, ok
+}
+
+// label is parse where a label has said that a time follows, so that a number
+// needs no "at" before it.
+func (s *scan) label(i int) (written, bool) {
+	s.labelled = i + 1
+	return s.parse(i, 0)
 }
 
 // An expression is what was written, before any zone rule is asked.

@@ -103,6 +103,8 @@ type prose struct {
 	before   incident.Milestone // the one that the sentence before told of
 	times    []written          // of the sentence at hand
 	happened []event            // likewise
+	far      []int              // how far each of its tokens is from the first
+	verb     []bool             // whether an event stands before it in its clause
 	count    int                // sentences
 	saidIn   int                // the sentence in which a day was spoken of
 }

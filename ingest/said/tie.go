@@ -15,6 +15,7 @@ type tie struct {
 
 // tie gives each time of a sentence its event, and each undated one its day.
 func (p *prose) tie(s *scan, asked bool) {
+	p.measure(s)
 	ties := make([]tie, len(p.times))
 	for k := range p.times {
 		ties[k] = p.nearest(s, k)
@@ -52,10 +53,10 @@ func (p *prose) nearest(s *scan, k int) tie {
 			c += farNoun
 		}
 		if e.at < w.from {
-			c += p.distance(s, e.end, w.from)
+			c += p.far[w.from] - p.far[min(e.end, w.from)]
 		} else {
-			c += p.distance(s, w.end, e.at) + 1
-			if p.verbBefore(s, w) {
+			c += p.far[max(e.at, w.end)] - p.far[w.end] + 1
+			if p.verb[w.from] {
 				c += farAfter
 			}
 		}
@@ -70,41 +71,39 @@ func (p *prose) nearest(s *scan, k int) tie {
 	return t
 }
 
-// verbBefore reports whether an event stands before w in its clause.
-func (p *prose) verbBefore(s *scan, w *written) bool {
-	for j := w.from - 1; j >= 0; j-- {
-		t := s.at(j)
-		if t.lex.is&joins != 0 && !p.within(j) || t.is(";", ":", "-", "(") {
-			return false
+// measure adds up, for each token, how far it is from the first, so that the
+// distance between any two is known at once; and it notes where an event
+// stands before it in its clause.
+func (p *prose) measure(s *scan) {
+	p.far, p.verb = p.far[:0], p.verb[:0]
+	d, k, e, verb := 0, 0, 0, false
+	for j := range s.toks {
+		p.far, p.verb = append(p.far, d), append(p.verb, verb)
+		for k < len(p.times) && p.times[k].end <= j {
+			k++
 		}
-		for i := range p.happened {
-			if p.happened[i].at == j {
-				return true
-			}
+		for e < len(p.happened) && p.happened[e].at < j {
+			e++
 		}
-	}
-	return false
-}
-
-// distance counts the words between two tokens, and what parts them.
-func (p *prose) distance(s *scan, from, to int) int {
-	d := 0
-	for j := from; j < to; j++ {
 		t := s.at(j)
 		switch {
-		case p.within(j):
+		case k < len(p.times) && j >= p.times[k].from:
+			continue // within a time
 		case t.text == "that":
 			d += farThat
 		case t.text == "as" && s.at(j+1).text == "well":
 		case t.lex.is&joins != 0, t.is(";", ":", "-", "("):
 			d += farClause
+			verb = false
+			continue
 		case t.text == ",":
 			d += 2
 		default:
 			d++
 		}
+		verb = verb || e < len(p.happened) && p.happened[e].at == j
 	}
-	return d
+	p.far = append(p.far, d)
 }
 
 // together lets a day and a time of day that belong to one event be one time:
