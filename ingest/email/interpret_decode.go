@@ -256,9 +256,12 @@ func mostlyUTF8(b []byte) bool {
 			continue
 		}
 		r, n := utf8.DecodeRune(b[i:])
-		if r == utf8.RuneError && n == 1 {
+		switch {
+		case r == utf8.RuneError && n == 1 && !utf8.FullRune(b[i:]):
+			return good > 4*bad // the end is cut off
+		case r == utf8.RuneError && n == 1:
 			bad++
-		} else {
+		default:
 			good++
 		}
 		i += n

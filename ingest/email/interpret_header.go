@@ -49,7 +49,7 @@ func splitHeader(raw []byte, top bool) (fields []field, body int, cut bool) {
 	defer func() { end() }()
 	for at < len(raw) {
 		if at >= maxHeader {
-			return fields, at + afterHeader(raw[at:]), true
+			return fields, at - 1 + afterHeader(raw[at-1:]), true
 		}
 		next := lineEnd(raw, at)
 		line := bytes.TrimRight(raw[at:next], "\r\n\x00")

@@ -177,8 +177,8 @@ func split(body []byte, boundary string, yield func(part []byte) bool) (found bo
 			continue
 		}
 		at = nextLine(body, i)
-		rest := bytes.TrimSpace(body[i+len(delimiter) : at])
-		closing := bytes.HasPrefix(rest, []byte("--"))
+		rest, _, _ := bytes.Cut(bytes.TrimSpace(body[i+len(delimiter):at]), []byte{' '})
+		closing := bytes.Equal(rest, []byte("--"))
 		if len(rest) > 0 && !closing {
 			continue // a boundary that only begins like ours
 		}
