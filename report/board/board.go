@@ -4,6 +4,7 @@
 package board
 
 import (
+	"encoding/json"
 	"context"
 	"fmt"
 	"iter"
@@ -41,10 +42,29 @@ type Source struct {
 	// never.
 	Success   time.Time `json:"last_success,omitzero"`
 	Watermark time.Time `json:"watermark,omitzero"`
+	// State is how it is heard, and Since when it was not, for SourceUnread and
+	// SourceSilent: up to when it was read, and when something came last.
+	State string    `json:"state"`
+	Since time.Time `json:"since,omitzero"`
+	// Latest is when the latest of what is stored came to it, where that is
+	// known without asking the record.
+	Latest time.Time `json:"latest,omitzero"`
+	// Account says of a mailbox what became of every mail in it, as Account of
+	// ingest/email is written. Absent where nothing is known of one.
+	Account json.RawMessage `json:"account,omitempty"`
 	// Problem says, for an operator, what is wrong with it now; empty for
 	// nothing.
 	Problem string `json:"problem,omitempty"`
 }
+
+// How a source is heard.
+const (
+	SourceRead   = "read"   // read by us not long ago, and not silent
+	SourceUnread = "unread" // not read for longer than it may be
+	SourceSilent = "silent" // nothing came for longer than is expected
+	SourceNever  = "never"  // never read; of one that calls us, never heard by this process
+	SourceHeard  = "heard"  // it calls us, and has
+)
 
 // Status is what the program is doing.
 type Status struct {
