@@ -33,6 +33,7 @@ type commandLine struct {
 	Record      recordCmd      `cmd:"" help:"Record what people know or decide about an incident."`
 	Decisions   decisionsCmd   `cmd:"" help:"List what waits for a person, oldest first, with the command that settles it."`
 	Incidents   incidentsCmd   `cmd:"" help:"List incidents, or show one."`
+	Sources     sourcesCmd     `cmd:"" help:"List the ways in: whether each is heard, and what became of every mail."`
 	Why         whyCmd         `cmd:"" help:"Explain a verdict: claims, why signals were joined, each step."`
 	Verify      verifyCmd      `cmd:"" help:"Verify the record from its first entry, and name the first that is bad."`
 	Repair      repairCmd      `cmd:"" help:"Say what is wrong with the record, and go on without what is lost where you accept it."`

@@ -221,13 +221,13 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger, h hooks) (err erro
 		close(heard)
 		p := &processing{proc: proc, rec: rec, lease: lease, log: log}
 		parts = append(parts, func(ctx context.Context) error { return looks.Guard(ctx, p.run) })
-		if !host.Embedded() {
-			parts = append(parts, func(ctx context.Context) error { return marks.load(ctx, polled(rules)) })
-		}
 	default:
 		rec.o.Checkpoint = "" // it writes nothing, and vouches for nothing
 		f := &following{rec: rec, tell: hear, log: log, read: heard}
 		parts = append(parts, func(ctx context.Context) error { return looks.Guard(ctx, f.run) })
+	}
+	if !host.Embedded() {
+		parts = append(parts, func(ctx context.Context) error { return marks.watch(ctx, polled(rules)) })
 	}
 	// Before anything is stored, and after the record has said what it lacks.
 	if err := checkStored(ctx, store, stored.last.Load()); err != nil {

@@ -93,7 +93,7 @@ func adminRoutes(a admin) http.Handler {
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "alive") })
 	mux.HandleFunc("GET /readyz", a.ready)
 	mux.Handle("/v1/", board.New(a.book, board.Functions{
-		Entries: a.facts.entries, Sources: a.facts.sources, Status: a.facts.status,
+		Entries: a.facts.entries, Sources: func() []board.Source { return a.facts.sources(a.book) }, Status: a.facts.status,
 	}, a.people.Guard, a.log))
 	mux.Handle("GET /v1/verify", http.HandlerFunc(a.verify))
 	mux.Handle("GET /v1/export", a.people.Guard(newExportHandler(a.store, a.log)))

@@ -2,7 +2,10 @@ package main
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 
@@ -15,6 +18,17 @@ import (
 // mark of each mailbox to pass it, so this is part of how late an alert is.
 const marksEvery = time.Second
 
+// publishEvery is how often what is known of a mailbox is given to the other
+// processes, beside its mark. It is for people, and nothing waits for it.
+const publishEvery = 5 * time.Second
+
+// A mailboxState is what the process that reads a mailbox says of it.
+type mailboxState struct {
+	Account email.Account `json:"account"`
+	// Problem is why it was not read at the last try; empty for nothing.
+	Problem string `json:"problem,omitempty"`
+}
+
 // marks say up to when each mailbox was read and everything stored. In one
 // process they are asked of the mailbox; between processes they go through the
 // store, where an old one only makes a deadline wait longer.
@@ -26,6 +40,8 @@ type marks struct {
 	boxes map[incident.SourceName]*email.Box // that this process reads now
 	known map[incident.SourceName]time.Time  // as others saved them
 	saved map[incident.SourceName]time.Time
+	// states are of mailboxes that others read, as they published them.
+	states map[incident.SourceName]mailboxState
 }
 
 func newMarks(store ingest.Positions, log *slog.Logger) *marks {
@@ -34,6 +50,8 @@ func newMarks(store ingest.Positions, log *slog.Logger) *marks {
 		boxes: map[incident.SourceName]*email.Box{},
 		known: map[incident.SourceName]time.Time{},
 		saved: map[incident.SourceName]time.Time{},
+
+		states: map[incident.SourceName]mailboxState{},
 	}
 }
 
@@ -50,6 +68,26 @@ func (m *marks) of(n incident.SourceName) time.Time {
 	return at
 }
 
+// state returns what is known of a mailbox, false for nothing. It waits for
+// nothing.
+func (m *marks) state(n incident.SourceName) (mailboxState, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if b := m.boxes[n]; b != nil {
+		return stateOf(b), true
+	}
+	s, ok := m.states[n]
+	return s, ok
+}
+
+func stateOf(b *email.Box) mailboxState {
+	s := mailboxState{Account: b.Account()}
+	if err := b.Status().Err; err != nil {
+		s.Problem = err.Error()
+	}
+	return s
+}
+
 // own says that this process reads the mailbox from now on, or no longer.
 func (m *marks) own(n incident.SourceName, b *email.Box) {
 	m.mu.Lock()
@@ -62,6 +100,64 @@ func (m *marks) own(n incident.SourceName, b *email.Box) {
 }
 
 func markKey(n incident.SourceName) string { return "mark." + string(n) }
+
+func accountKey(n incident.SourceName) string { return "account." + string(n) }
+
+// publish gives the other processes what is known of a mailbox that this process
+// reads, until ctx ends. The account that counts is saved with the position: this
+// is a copy, that nobody reads a mailbox by.
+func (m *marks) publish(ctx context.Context, n incident.SourceName, b *email.Box) {
+	if _, err := m.store.Load(ctx, accountKey(n)); err != nil && ctx.Err() == nil {
+		m.log.WarnContext(ctx, "load account of mailbox", "source_name", string(n), "err", err)
+	}
+	last := ""
+	for every(ctx, publishEvery) {
+		text, err := json.Marshal(stateOf(b))
+		if err == nil && string(text) != last {
+			err = m.store.Save(ctx, accountKey(n), text)
+		}
+		if err != nil {
+			if ctx.Err() == nil {
+				m.log.WarnContext(ctx, "publish account of mailbox; other processes show an old one", "source_name", string(n), "err", err)
+			}
+			continue
+		}
+		last = string(text)
+	}
+}
+
+// hear reads what others publish of mailboxes, until ctx ends.
+func (m *marks) hear(ctx context.Context, sources []incident.SourceName) error {
+	for {
+		states := map[incident.SourceName]mailboxState{}
+		for _, n := range sources {
+			b, err := m.store.Load(ctx, accountKey(n))
+			if err != nil || b == nil {
+				continue // an old one is shown; the store's own alarms say the rest
+			}
+			var s mailboxState
+			if err := json.Unmarshal(b, &s); err != nil {
+				m.log.WarnContext(ctx, "read account of mailbox", "source_name", string(n), "err", err)
+				continue
+			}
+			states[n] = s
+		}
+		m.mu.Lock()
+		maps.Copy(m.states, states)
+		m.mu.Unlock()
+		if !every(ctx, publishEvery) {
+			return nil
+		}
+	}
+}
+
+// watch reads what the other processes say of the mailboxes: how far they are
+// read, and what became of their mails.
+func (m *marks) watch(ctx context.Context, sources []incident.SourceName) error {
+	done := make(chan error, 1)
+	go func() { done <- m.hear(ctx, sources) }()
+	return errors.Join(m.load(ctx, sources), <-done)
+}
 
 // save writes down the mark of a mailbox that this process reads, until ctx
 // ends.

@@ -20,6 +20,7 @@ func register(reg *prometheus.Registry, book *report.Book, f *facts) error {
 	for _, c := range []prometheus.Collector{
 		metrics.New(book, f, metrics.Build{Version: v.Version, Revision: v.Revision, Go: v.Go}),
 		metrics.NewRecord(refusalNames(), watchedOf(f.watch, f.sync)),
+		&mailMetrics{facts: f},
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	} {
@@ -50,23 +51,6 @@ func (f *facts) Verified() bool {
 
 // Shows reports which metrics are this process's to show.
 func (f *facts) Shows() (figures, sources bool) { return f.leads(), f.roles.Has(RoleIngest) }
-
-// sources lists the ways in for a board.
-func (f *facts) sources() []board.Source {
-	var all []board.Source
-	now := time.Now()
-	for _, r := range f.rules.Sources {
-		s := board.Source{Name: r.Name, Channel: r.Channel, Kind: r.Kind, Tells: r.At(now), Polled: r.Polled}
-		s.Success, s.Watermark = f.Source(r.Name)
-		if b := f.boxes[r.Name]; b != nil {
-			if st := b.Status(); st.Err != nil {
-				s.Problem = st.Err.Error()
-			}
-		}
-		all = append(all, s)
-	}
-	return all
-}
 
 // status says what the program is doing.
 func (f *facts) status() board.Status {

@@ -88,6 +88,7 @@ func (m *mailbox) run(ctx context.Context) error {
 		g.Go(func() error { return m.box.Run(gctx) })
 		if m.shared {
 			g.Go(func() error { m.marks.save(gctx, m.name, m.box); return nil })
+			g.Go(func() error { m.marks.publish(gctx, m.name, m.box); return nil })
 		}
 		if err := g.Wait(); !errors.Is(err, context.Canceled) {
 			return err
