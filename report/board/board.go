@@ -4,8 +4,8 @@
 package board
 
 import (
-	"encoding/json"
 	"context"
+	"encoding/json"
 	"fmt"
 	"iter"
 	"log/slog"
