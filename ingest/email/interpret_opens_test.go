@@ -2,6 +2,7 @@ package email_test
 
 import (
 	"encoding/json"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -237,5 +238,22 @@ func TestWhatIsWrongWithAConditionIsToldByItsField(t *testing.T) {
 	}
 	if len(lines) != 9 {
 		t.Errorf("%d problems, want 9:\n%s", len(lines), err)
+	}
+}
+
+func TestOperatingNamesEveryVariableAndTheDefault(t *testing.T) {
+	b, err := os.ReadFile("../../docs/OPERATING.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(b), "\n"+email.DefaultOpensWhen+"\n") {
+		t.Errorf("docs/OPERATING.md does not have the default of opens_when: %s", email.DefaultOpensWhen)
+	}
+	_, table, _ := strings.Cut(string(b), "\n| variable | true when, or what |\n")
+	table, _, _ = strings.Cut(table, "\n\n")
+	for name := range email.Subjects() {
+		if !strings.Contains(table, "`"+name+"`") {
+			t.Errorf("docs/OPERATING.md does not say what %s is in opens_when", name)
+		}
 	}
 }
