@@ -32,7 +32,8 @@ type vault struct {
 	// putBefore and putAfter fail the next Put without and with its effect;
 	// saveBefore and saveAfter the next Save.
 	putBefore, putAfter, saveBefore, saveAfter int
-	refuse                                     bool // every Put, for good
+	refuse                                     bool   // every Put, for good
+	onPut                                      func() // once, after the next Put; holds the lock
 }
 
 var (
@@ -62,6 +63,10 @@ func (v *vault) Put(_ context.Context, s incident.Signal) (incident.Receipt, err
 		return incident.Receipt{}, errFault
 	}
 	v.known[s.ID]++
+	if v.onPut != nil {
+		v.onPut()
+		v.onPut = nil
+	}
 	repeat := v.known[s.ID] > 1
 	if !repeat {
 		v.signals = append(v.signals, s)
