@@ -225,6 +225,9 @@ func (s *scan) oneAmount(i int) (least, most time.Duration, next int, exact, ok 
 	case t.is("couple"):
 		return times(1, 3, of(i+1), false)
 	case t.is("few"):
+		if u := s.at(of(i + 1)); u.lex.unit == time.Minute {
+			return times(1, 10, of(i+1), false)
+		}
 		return times(1, 6, of(i+1), false)
 	case t.is("several"):
 		return times(2, 10, of(i+1), false)

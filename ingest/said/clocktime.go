@@ -19,6 +19,7 @@ type scan struct {
 	a    *Anchor
 	// labelled is one more than the token that a label has said to be a time.
 	labelled int
+	dated    int // the token behind the day that was read last
 }
 
 // at returns token i, or one that is nothing.
@@ -139,7 +140,7 @@ func (s *scan) clockDigits(i int) (clock, int, certainty) {
 		if t.digits == 3 && !halved || s.runsOn(i+1) {
 			return c, i, noTime
 		}
-		if s.at(i-1).kind == aNumber || s.at(i+1).kind == aNumber && !s.startsDate(i+1) {
+		if s.at(i-1).kind == aNumber && i != s.dated || s.at(i+1).kind == aNumber && !s.startsDate(i+1) {
 			return c, i, noTime // a telephone
 		}
 		c, next, sure := s.settle(c, i+1, weak, !halved)

@@ -29,14 +29,14 @@ func (s *scan) back(i, lo int, w *written) {
 		switch {
 		case t.is("nearly", "almost") && w.cue == "":
 			w.near, w.from = -1, j
-		case t.is("near", "towards") && w.cue == "", t.lex.is&roughly != 0 && !t.is("near", "towards", "nearly", "almost"), t.text == "~":
+		case t.is("near", "towards") && w.cue == "", t.lex.is&roughly != 0 && !t.is("near", "towards", "nearly", "almost") && !(t.is("sometime", "somewhere", "probably") && w.cue != ""), t.text == "~":
 			if t.text == "say" && !s.at(j-1).is(",") && s.at(j-1).lex.is&(subject|auxiliary) != 0 {
 				return // "I say"
 			}
 			w.about, w.from = true, j
 		case t.is("the", "a", "an", "exactly", "precisely", "time", "(", "very", "up", "or", "and", "well") && (w.cue == "" || t.is("up", "well", "very") || t.is("or", "and") && w.about):
 		case t.text == "." && s.at(j-1).lex.is&roughly != 0:
-		case t.is("just", "shortly", "soon", "immediately", "straight", "right", "slightly", "little", "bit", "short", "directly", "moments", "minutes"):
+		case t.is("just", "shortly", "soon", "immediately", "straight", "right", "slightly", "little", "bit", "directly", "moments", "minutes"):
 			switch w.cue {
 			case "before", "by":
 				w.near, w.bound, w.from = -1, closed, j
@@ -49,6 +49,9 @@ func (s *scan) back(i, lo int, w *written) {
 			}
 		case t.is("while", "time", "few", "couple", "of", "a", "long", "not") && w.near != 0:
 		case w.cue != "":
+			if t.is("sometime", "somewhere", "probably") && w.cue != "" && w.bound == closed {
+				continue
+			}
 			if t.is("some", "sometime", "time", "point", "not", "until", "at") && w.bound != closed {
 				if t.text == "not" && w.bound == by {
 					w.bound = after // "not before 9"
@@ -60,7 +63,7 @@ func (s *scan) back(i, lo int, w *written) {
 			if !s.preposition(j, w) {
 				return
 			}
-			if w.bound != closed || w.cue == "gone" {
+			if w.bound != closed || t.is("gone", "between", "over") {
 				w.from = j
 			}
 		}
@@ -105,9 +108,8 @@ func (s *scan) preposition(j int, w *written) bool {
 		if s.at(j-1).text == "earlier" {
 			w.bound = after
 		}
-	case ":", "=", "-", ",":
-		w.cue = t.text
-		return t.text == ":" || t.text == "="
+	case ":", "=":
+		w.cue = ":"
 	default:
 		return false
 	}
@@ -130,6 +132,9 @@ func (s *scan) look(k, lo int, joined bool, w *written) {
 	if !joined {
 		w.from = b.from
 		w.cue = b.cue
+	}
+	if w.part == earlyAfternoon && b.bound == after || w.part == lateMorning && b.bound == by {
+		b.bound = closed // after lunch, before lunch
 	}
 	if b.bound != closed {
 		w.bound = b.bound

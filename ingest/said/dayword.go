@@ -186,6 +186,10 @@ func (s *scan) weekday(i int, w *written) (int, bool) {
 		s.at(i-1).kind == aWord && s.at(i-1).lex.is&(subject|auxiliary) != 0 {
 		return i, false // "I sat"
 	}
+	if t.is("sat", "sun", "wed", "mon") && !t.upper && !s.at(i-1).is("on", "last", "this", "since", "by", "until", "between", "and", "from", "to", ",", "every", "was", "yesterday") &&
+		s.at(i+1).kind != aNumber && s.at(i+1).lex.is&partName == 0 && i > 0 {
+		return i, false // "it sat on the desk"
+	}
 	if strings.HasSuffix(t.text, "days") {
 		return i, false // every one of them
 	}
@@ -233,7 +237,7 @@ func (s *scan) date(i int, w *written) (int, bool) {
 		// "the twenty-third of November"
 		return i, false
 	}
-	if s.partOfNumber(i) {
+	if s.partOfNumber(i) || s.birth(i) {
 		return i, false
 	}
 	sep := s.at(i + 1)
@@ -251,7 +255,7 @@ func (s *scan) date(i int, w *written) (int, bool) {
 		j++
 	}
 	to := 0
-	if s.at(j).text == "-" || s.at(j).text == "to" || s.at(j).text == "and" || s.at(j).text == "/" {
+	if s.at(j).text == "-" || s.at(j).text == "to" || s.at(j).is("and", "/", "or") {
 		// 23-24 November
 		if u := s.at(j + 1); u.kind == aNumber && u.digits <= 2 && u.n > t.n && u.n <= 31 {
 			k := j + 2
@@ -306,6 +310,16 @@ func (s *scan) date(i int, w *written) (int, bool) {
 	return next, true
 }
 
+// birth reports whether the date at i is that of a birth.
+func (s *scan) birth(i int) bool {
+	for j := i - 1; j >= 0 && j > i-4; j-- {
+		if s.at(j).is("birth", "dob", "born", "d.o.b", "birthday") {
+			return true
+		}
+	}
+	return false
+}
+
 // yearNear reports whether 20yy is this year or the last.
 func (s *scan) yearNear(yy int) bool {
 	y := s.a.Receipt.Year() - 2000
@@ -356,13 +370,20 @@ func (s *scan) numericDate(i int, sep string, w *written) (int, bool) {
 	case sep == "/" && !three && a.digits <= 2 && s.at(i+1).glued && b.glued:
 		// 23/11: only where something else says that it is a date
 		d := civil{0, time.Month(b.n), a.n}
-		if b.n < 1 || b.n > 12 || a.n < 1 || a.n > 31 || s.runsOn(i+3) || s.at(i+3).text == "/" {
+		american := b.n > 12 && b.n <= 31 && a.n <= 12
+		if american {
+			d = civil{0, time.Month(a.n), b.n}
+		} else if b.n < 1 || b.n > 12 || a.n > 31 {
 			return i, false
 		}
-		if !s.cueBefore(i, "on", "date", "dated", "since", "from", "between", "and") && s.at(i-1).lex.is&weekdayName == 0 && !w.timed && !s.timeAfter(i+3) {
+		if a.n < 1 || s.runsOn(i+3) || s.at(i+3).text == "/" {
 			return i, false
 		}
-		w.day = dayRef{kind: onDate, date: d}
+		if !s.cueBefore(i, "on", "date", "dated", "since", "from", "between", "and") && s.at(i-1).lex.is&weekdayName == 0 && !w.timed && !s.timeAfter(i+3) &&
+			!(s.at(i-1).lex.does == detects || s.at(i-1).lex.does == happens) {
+			return i, false
+		}
+		w.day, w.monthFirst = dayRef{kind: onDate, date: d}, american
 		return i + 3, true
 	}
 	return i, false

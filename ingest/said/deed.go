@@ -40,10 +40,10 @@ func verbs(does func(d deed, list string)) {
 	does(receives, "received receiving receive receipt got get getting gets gotten")
 	does(leaves, "left leave leaving")
 	does(alerts, "alert alerts alarm alarms fired triggered tripped sounded")
-	does(goes, "went gone going go")
+	does(goes, "went gone going go took")
 	does(other, "met meeting meetings meet finished finishing finish locked locking spoke-with met-with last visited visit visits appointment "+
 		"interview hearing court shift break train training flight travelled travelling travel drove driving walked walking recovered recovery collected collect "+
 		"delivered delivery ordered signed wiped-it blocked blocking reset resetting changed changing disabled isolated quarantined cancelled revoked removed recalled recalling "+
 		"checked checking check logged-on login started-work asked ask replied-to responded answered apologised attended attending arranged confirmed-to closed close closing "+
-		"searched searching looked used using worked working updated contained resolved fixed restored patched shut switched turned retrieved retracted issued booked scheduled backup maintenance stopped ended")
+		"searched searching counted looked used using worked working updated contained resolved fixed restored patched shut switched turned retrieved retracted issued booked scheduled backup maintenance stopped ended")
 }

@@ -10,7 +10,7 @@ func (s *scan) denied(e *event) bool {
 		if t.lex.is&negative != 0 && !(t.text == "not" && s.at(j+1).text == "only") && !(t.text == "no" && s.at(j+1).is("longer")) {
 			return true
 		}
-		if t.is("and", "but", "when", "which", "because", "so", "then", ";", ",", "where", ":") || t.is("that") && !s.at(j-1).is("not") {
+		if t.is("and", "but", "when", "which", "who", "because", "so", "then", ";", ",", "where", ":") || t.is("that") && !s.at(j-1).is("not") {
 			return false
 		}
 	}

@@ -10,6 +10,8 @@ type event struct {
 	noun    bool // a noun or an adjective: farther from a time than a verb
 	strong  bool // tells of an incident by itself
 	arrives bool // somebody came in
+	leads   bool // somebody looked: checked at 9.15 and found
+	told    bool // somebody told us, and may say when it was noticed
 	denied  bool // it is said not to have been
 	unasked bool // a question, a condition or a plan
 	just    int  // the token "just" before it, plus one
@@ -164,6 +166,11 @@ func (s *scan) tell(i int, e *event) bool {
 		return true
 	case goes:
 		switch {
+		case t.is("took"):
+			if next.text != "place" {
+				return false
+			}
+			e.of, e.strong = incident.Occurred, true
 		case next.is("missing", "astray", "down", "wrong", "out", "walkabout") || next.text == "to" && s.anyOf("wrong", "incorrect", "unintended"):
 			e.of, e.strong = incident.Occurred, true
 		case next.text == "off" && s.anyOf("alarm", "alarms", "alert"):
@@ -175,6 +182,7 @@ func (s *scan) tell(i int, e *event) bool {
 		}
 		return true
 	case other:
+		e.leads = t.is("checked", "looked", "searched", "counted")
 		return !t.is("last", "break", "close", "court", "train", "shift", "backup", "training") && (!described || t.is("meeting", "appointment", "interview", "visit"))
 	case nothing:
 	}
@@ -390,9 +398,12 @@ func (s *scan) informs(i int, e *event) bool {
 		e.of = incident.Reported
 	case passive && t.is("alerted", "notified", "told", "informed", "advised", "warned") && s.precedes(aux-1, 3, "team", "staff", "officer", "they", "he", "she") > 0:
 		e.of = incident.Detected
+	case t.is("alerted", "warned") && !passive && !s.toOthers(i) && !s.at(i-1).is("i", "we", "i've", "we've", "and"):
+		e.of = incident.Detected // a machine did
 	case t.is("emailed", "mailed", "messaged", "texted", "wrote") && s.wrongly():
 		e.of, e.strong = incident.Occurred, true
 	}
+	e.told = e.of == incident.Detected
 	if e.of == incident.Detected && t.is("alerted", "alerting", "notified", "informed", "warned") {
 		e.strong = true
 	}

@@ -21,8 +21,8 @@ func (s *scan) okAfter(i int, cue string) bool {
 		return true
 	case t.lex.does != nothing && !t.lex.present && t.lex.does != other:
 		return true
-	case t.upper && cue == "at":
-		return s.at(i+1).lex.is&street == 0 && s.at(i+2).lex.is&street == 0
+	case t.upper && cue == "at": // "at 9 Jane noticed", not "at 10 South Colonnade"
+		return s.at(i+1).lex.does != nothing || s.at(i+2).lex.does != nothing
 	}
 	return false
 }
@@ -46,7 +46,7 @@ func (s *scan) parse(i, lo int) (w written, ok bool) {
 		if !any {
 			w.begin = k
 		}
-		any, j = true, next
+		any, j, s.dated = true, next, next
 		w.end = next
 	}
 	if !any {
@@ -115,6 +115,14 @@ func (s *scan) times(k, lo int, joined bool, w *written) (int, bool) {
 	}
 	switch sure {
 	case strong, noTime:
+		name := s.at(k - 1)
+		if !joined && !cued && c.either && !ranged && name.upper && name.lex == (lexeme{}) && k > 1 && s.at(k+1).text == ":" {
+			return k, false // John 3:16
+		}
+		if !joined && name.is("the", "a", "my", "our", "his", "her", "their") && b.cue == "" && s.at(next).kind == aWord &&
+			(s.at(next).lex == (lexeme{}) || s.at(next).lex.does == other || s.at(next).lex.is&numbers != 0) && s.at(k).kind == aNumber {
+			return k, false // the 10am meeting
+		}
 	case weak:
 		if s.at(next).lex.is&measures != 0 || s.at(next).is("%") {
 			return k, false
@@ -125,7 +133,7 @@ func (s *scan) times(k, lo int, joined bool, w *written) (int, bool) {
 			return k, false
 		case cued && s.at(k).digits == 4 && s.at(next).upper && (s.at(next+1).lex.is&street != 0 || s.at(next+2).lex.is&street != 0):
 			return k, false
-		case cued, joined, s.dayFollows(next):
+		case cued, joined, s.dayFollows(next), s.tolds(k, next):
 		case s.at(k).line && s.at(k).digits == 4 && s.at(k).text[0] <= '1' && s.at(next).is("-", ":", "hrs"):
 		case s.at(k).digits == 4 && s.at(k).text[0] == '0' && s.at(k).line:
 		default:
@@ -163,6 +171,29 @@ func (s *scan) times(k, lo int, joined bool, w *written) (int, bool) {
 		w.cue = b.cue
 	}
 	return next, true
+}
+
+// tolds reports whether the words beside a number like 9.15 show that it is a
+// time: "noticed 9.15", "it was 9.15", "9.15 is when".
+func (s *scan) tolds(k, next int) bool {
+	if !s.okAfter(next, "") {
+		return false
+	}
+	before := s.at(k - 1)
+	switch {
+	case before.lex.does == detects && !before.lex.present, before.lex.does == happens && before.is("happened", "occurred", "sent", "stolen", "lost"), before.text == "found":
+		return true
+	case before.is("was", "is"):
+		if s.at(k-2).is("it", "this", "that", "which", "time") {
+			return true
+		}
+		for j := k - 2; j >= 0; j-- {
+			if s.at(j).is("time", "when") {
+				return true
+			}
+		}
+	}
+	return k == 0 && s.at(next).is("is", "was") && s.at(next+1).is("when", "the")
 }
 
 // second reads the end of a range of times of day.
@@ -310,7 +341,7 @@ func (s *scan) enough(w *written) bool {
 func (s *scan) farEnd(w *written, lo int) {
 	t := s.at(w.end)
 	open := w.cue == "between" || w.cue == "from"
-	if !(open && t.is("and", "to", "until", "till", "-")) && !(w.day.kind != noDay && t.is("to", "until", "-")) {
+	if !(open && t.is("and", "to", "until", "till", "-")) && !(w.day.kind != noDay && t.is("to", "until", "-", "or")) {
 		if w.cue == "between" && !w.ranged {
 			w.bound = after
 		}

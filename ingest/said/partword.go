@@ -72,7 +72,7 @@ func (s *scan) partAt(i int, w *written) (next int, ok bool) {
 	if t.lex.is&partName == 0 {
 		return i, false
 	}
-	if t.lex.part == night && s.at(i+1).is("shift", "staff", "duty", "officer", "manager", "san", "patrol") || t.is("mornings", "nights") {
+	if s.qualifies(i) || t.is("mornings", "nights") {
 		return i, false
 	}
 	w.part = t.lex.part
@@ -83,6 +83,19 @@ func (s *scan) partAt(i int, w *written) (next int, ok bool) {
 		w.part = lateMorning
 	}
 	return i + 1, true
+}
+
+// qualifies reports whether the word at i only says what kind the thing after
+// it is: the night patrol, our morning meeting.
+func (s *scan) qualifies(i int) bool {
+	t := s.at(i + 1)
+	if t.kind != aWord || !s.at(i-1).is("the", "a", "an", "our", "my", "his", "her", "their", "by", "on", "of", "after", "before", "during", "and") {
+		return false
+	}
+	if t.is("shift", "staff", "duty", "officer", "manager", "san", "patrol", "orderly", "porter", "team", "check", "run") {
+		return true
+	}
+	return s.at(i-1).is("the", "a", "an", "our", "my", "his", "her", "their") && (t.lex == (lexeme{}) || t.lex.does == other) && !t.is("i", "when", "his", "me")
 }
 
 // thisPart reads what stands behind "this".

@@ -99,14 +99,13 @@ type prose struct {
 	read     *reader
 	resolver *resolver
 	all      []Saying
-	signed   bool               // the closing words have been read
-	before   incident.Milestone // the one that the sentence before told of
-	times    []written          // of the sentence at hand
-	happened []event            // likewise
-	far      []int              // how far each of its tokens is from the first
-	verb     []bool             // whether an event stands before it in its clause
-	count    int                // sentences
-	saidIn   int                // the sentence in which a day was spoken of
+	signed   bool      // the closing words have been read
+	times    []written // of the sentence at hand
+	happened []event   // likewise
+	far      []int     // how far each of its tokens is from the first
+	verb     []bool    // whether an event stands before it in its clause
+	count    int       // sentences
+	saidIn   int       // the sentence in which a day was spoken of
 }
 
 func newProse(text string, a Anchor) *prose {
@@ -130,22 +129,6 @@ func (p *prose) sentence(toks []token, asked bool) {
 	if len(p.times) > 0 {
 		p.tie(&s, asked)
 	}
-	p.before = only(p.happened)
-}
-
-// only returns the milestone of which events tell, if it is one.
-func only(events []event) incident.Milestone {
-	var of incident.Milestone
-	for i := range events {
-		switch e := &events[i]; {
-		case e.of == "" || e.denied || e.unasked:
-		case of == "":
-			of = e.of
-		case of != e.of:
-			return ""
-		}
-	}
-	return of
 }
 
 // heading knows the lines that a mail program writes above quoted words.

@@ -333,7 +333,7 @@ func spread(d time.Duration, exact bool) time.Duration {
 	if exact {
 		return max(time.Minute, d/12)
 	}
-	return max(5*time.Minute, d/4)
+	return max(5*time.Minute, 3*d/10)
 }
 
 func (r *resolver) ago(w *written, now time.Time) answer {

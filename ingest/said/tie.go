@@ -26,7 +26,7 @@ func (p *prose) tie(s *scan, asked bool) {
 		if t.drop {
 			continue
 		}
-		p.decide(s, w, t, asked)
+		p.decide(s, ties, k, asked)
 		if t.drop {
 			continue
 		}
@@ -139,9 +139,10 @@ func (p *prose) together(ties []tie) {
 }
 
 // decide settles of what milestone w is, and whether it is a saying at all.
-func (p *prose) decide(s *scan, w *written, t *tie, asked bool) {
+func (p *prose) decide(s *scan, ties []tie, k int, asked bool) {
+	w, t := &p.times[k], &ties[k]
 	if t.event < 0 {
-		p.unheld(s, w, t, asked)
+		t.drop = w.bound != closed || p.signed || s.planned(w, asked)
 		return
 	}
 	e := &p.happened[t.event]
@@ -149,8 +150,11 @@ func (p *prose) decide(s *scan, w *written, t *tie, asked bool) {
 		t.drop = true
 		return
 	}
-	if e.arrives {
-		p.onArrival(s, w, t, e)
+	if e.arrives || e.leads {
+		p.onArrival(s, ties, k, e)
+	}
+	if e.told {
+		p.secondHand(ties, k, e)
 	}
 	if w.bound == until || w.bound == by && w.cue == "before" && false {
 		// "did not notice until", "it was not until … that we noticed"
@@ -197,9 +201,31 @@ func (p *prose) deniedBefore(s *scan, w *written) bool {
 	return false
 }
 
-// onArrival knows "when I came in at nine I noticed".
-func (p *prose) onArrival(s *scan, w *written, t *tie, e *event) {
-	when := false
+// secondHand knows "she told me at 9.40 that she had noticed at 9.15": the
+// telling is not the noticing.
+func (p *prose) secondHand(ties []tie, k int, e *event) {
+	for i := range p.happened {
+		d := &p.happened[i]
+		if d.of != incident.Detected || d.told || d.at < e.at || d.denied || d.unasked {
+			continue
+		}
+		for n := range ties {
+			if n != k && ties[n].event == i {
+				ties[k].of = ""
+				return
+			}
+		}
+	}
+}
+
+// onArrival knows "when I came in at nine I noticed", and "I checked at nine
+// and found". It is only so where the noticing has no time of its own.
+func (p *prose) onArrival(s *scan, ties []tie, k int, e *event) {
+	w, t := &p.times[k], &ties[k]
+	if !w.timed {
+		return
+	}
+	when, and := false, false
 	for j := min(e.at, w.from) - 1; j >= 0 && j >= e.at-7; j-- {
 		if s.at(j).is("when", "as", "on", "upon", "after", "once", "while") {
 			when = true
@@ -209,28 +235,21 @@ func (p *prose) onArrival(s *scan, w *written, t *tie, e *event) {
 			break
 		}
 	}
-	if !when || !w.timed {
-		return
-	}
 	for i := range p.happened {
-		if d := &p.happened[i]; d.of == incident.Detected && !d.denied && !d.unasked {
-			t.of, t.soon = incident.Detected, true
-			return
+		d := &p.happened[i]
+		if d.of != incident.Detected || d.denied || d.unasked {
+			continue
 		}
-	}
-}
-
-// unheld decides about a time in a sentence that tells of no event.
-func (p *prose) unheld(s *scan, w *written, t *tie, asked bool) {
-	if w.bound != closed || asked && s.at(0).lex.is&(auxiliary|asks) != 0 || p.signed || s.planned(w, asked) {
-		t.drop = true
+		for n := range ties {
+			if n != k && ties[n].event == i {
+				return
+			}
+		}
+		and = s.at(w.end).text == "and" && d.at > w.end && d.at <= w.end+3
+		if when || and {
+			t.of, t.soon = incident.Detected, e.arrives
+		}
 		return
-	}
-	first := s.at(0)
-	if len(p.times) == 1 && len(s.toks) <= 14 && p.before != "" &&
-		(first.is("this", "that", "it", "which", "time", "at", "approximately", "approx", "about", "around", "roughly", "the") || w.from == 0) &&
-		(s.at(1).is("was", "would", "is", ":", "were") || s.at(2).is("was", "is") || w.from <= 1) {
-		t.of = p.before
 	}
 }
 
