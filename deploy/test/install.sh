@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs what the tests run against, where it is missing: Debian's own
 # Dovecot, Prometheus, Alertmanager and strace, a C compiler for the race detector,
-# and python3 for whoever verifies an export.
+# python3 for whoever verifies an export, and public test mails: those of Python's
+# own tests and of a Go module.
 # It starts no service, and says nothing if all is there. A test needs a server
 # of its own on its own ports; one that the package left running on the usual
 # ports would be in the way.
@@ -9,7 +10,21 @@ set -euo pipefail
 
 packages=(dovecot-imapd prometheus prometheus-alertmanager strace)
 command -v "${CC:-cc}" >/dev/null || packages+=(gcc libc6-dev)
-command -v python3 >/dev/null || packages+=(python3)
+if [ -x /usr/bin/python3 ]; then
+	# The package of its tests bears its version.
+	packages+=("libpython$(/usr/bin/python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')-testsuite")
+else
+	packages+=(python3)
+fi
+
+# Test mails that a Go module brings. The version stands in
+# ingest/email/public_test.go, too; the checksum database says that it is whole.
+mails=github.com/jhillyerd/enmime/v2@v2.3.0
+if command -v go >/dev/null && ! (cd / && go mod download "$mails"); then
+	echo "error: the test mails of $mails cannot be had" >&2
+	echo "hint: go said why above; by hand: (cd / && go mod download $mails)" >&2
+	exit 1
+fi
 
 # The units that the packages bring, to be left off.
 units=(dovecot.socket dovecot.service prometheus.service prometheus-alertmanager.service)
@@ -108,3 +123,7 @@ leave_off
 
 find_missing
 [ ${#missing[@]} -eq 0 ] || say_and_stop "by hand: $by_hand"
+# What goes by a version is known only now.
+for p in "${packages[@]}"; do
+	[ "$p" != python3 ] || exec bash "${BASH_SOURCE[0]}"
+done
