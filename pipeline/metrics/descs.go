@@ -52,7 +52,7 @@ var (
 		"Signals by what became of them; each incident that a signal speaks of counts.",
 		"source", "result")
 	quarantined = desc("quarantined_total",
-		"Signals of which nothing, or not all, could be read, by the reason; their bytes are kept. stub: marked at a level that may not be held, so that nothing of it is.",
+		"Signals of which nothing, or not all, could be read, by the reason; their bytes are kept. marked_secret: marked at a level that may not be held, so that nothing of it is.",
 		"source", "why")
 	alertBounces = desc("alert_bounces_total",
 		"Alerts of promptness of which a mail system says that they were not delivered, by the source that the report of it came to.",
