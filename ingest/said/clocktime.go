@@ -89,7 +89,7 @@ func (s *scan) settle(c clock, next int, sure certainty, leading bool) (clock, i
 	if s.at(next).text == "o" && s.at(next+1).text == "clock" {
 		return c, next + 2, strong
 	}
-	if s.at(next).is("hrs", "hours", "hr", "h") && !c.hourOnly && (sure == strong || leading || c.hour > 9) {
+	if s.at(next).is("hrs", "hours", "hr", "h") && !c.hourOnly && (sure == strong || leading || c.hour > 9 || s.at(next).glued) {
 		c.either = false
 		next++
 		sure = strong

@@ -5,6 +5,11 @@ func (s *scan) denied(e *event) bool {
 	if s.at(e.at).is("unnoticed", "undetected", "undiscovered") {
 		return true
 	}
+	for j := e.end; j < e.end+3 && s.at(j).lex.is&joins == 0; j++ {
+		if s.at(j).is("nothing", "no", "none", "nobody") {
+			return true
+		}
+	}
 	for j := e.at - 1; j >= 0 && j >= e.at-7; j-- {
 		t := s.at(j)
 		if t.lex.is&negative != 0 && !(t.text == "not" && s.at(j+1).text == "only") && !(t.text == "no" && s.at(j+1).is("longer")) {
@@ -12,11 +17,6 @@ func (s *scan) denied(e *event) bool {
 		}
 		if t.is("and", "but", "when", "which", "who", "because", "so", "then", ";", ",", "where", ":") || t.is("that") && !s.at(j-1).is("not") {
 			return false
-		}
-	}
-	for j := e.end; j < e.end+3; j++ {
-		if s.at(j).is("nothing", "no", "none", "nobody") {
-			return true
 		}
 	}
 	return false
@@ -38,7 +38,7 @@ func (s *scan) unasked(e *event, asked bool) bool {
 			return true
 		case t.text == "should" && s.at(j+1).is("you", "anyone", "anybody"):
 			return true
-		case t.text == "case" && s.at(j-1).text == "in":
+		case t.text == "case" && s.at(j-1).text == "in" && s.at(j+1).lex.is&(subject|auxiliary) != 0:
 			return true
 		case j > e.at-5 && (t.is("will", "shall", "would", "could", "might", "'ll", "i'll", "we'll", "must", "may") || t.text == "be" && s.at(j-1).text == "to") &&
 			!s.at(j+1).is("have"):

@@ -1,6 +1,10 @@
 package said
 
-import "github.com/ministryofjustice/incident-promptness/incident"
+import (
+	"strings"
+
+	"github.com/ministryofjustice/incident-promptness/incident"
+)
 
 // An event is a verb of a sentence, or a noun made of one, and the milestone
 // of which it tells; none if it tells of something else.
@@ -24,10 +28,16 @@ const lookAhead = 9
 func (s *scan) events(within func(int) bool, asked bool, into []event) []event {
 	for i := range s.toks {
 		t := &s.toks[i]
-		if t.kind != aWord || t.lex.does == nothing || within(i) {
+		if t.kind != aWord || within(i) {
 			continue
 		}
 		e := event{at: i, end: i + 1}
+		if t.lex.does == nothing {
+			if s.participle(i) || t.is("had", "knew") && s.at(i-1).text == "last" {
+				into = append(into, e)
+			}
+			continue
+		}
 		if t.lex.present && !s.infinitive(i) && t.lex.does != alerts {
 			continue
 		}
@@ -50,6 +60,18 @@ func (s *scan) events(within func(int) bool, asked bool, into []event) []event {
 		into = append(into, e)
 	}
 	return into
+}
+
+// participle reports whether the unknown word at i is a verb in the past that
+// tells of something else: "was placed", "had parked".
+func (s *scan) participle(i int) bool {
+	t := s.at(i)
+	if t.lex != (lexeme{}) || !strings.HasSuffix(t.text, "ed") || len(t.text) < 5 || t.is("damaged", "cracked", "unattended", "abandoned", "addressed", "labelled", "marked",
+		"unsecured", "unredacted", "needed", "indeed", "supposed", "concerned", "involved", "affected", "named", "called", "redacted", "unlocked", "locked") {
+		return false
+	}
+	return s.at(i-1).is("was", "were", "been", "had", "i", "we", "he", "she", "they", "i'd", "he'd", "she'd", "we'd") ||
+		s.at(i-2).is("was", "were", "been", "had") && s.at(i-1).kind == aWord && s.at(i-1).lex.is&(joins|subject) == 0
 }
 
 // infinitive reports whether the verb at i, not in the past, is part of a form
@@ -133,6 +155,9 @@ func (s *scan) tell(i int, e *event) bool {
 	case arrives:
 		if t.is("back") && !s.at(i-1).is("got", "came", "get", "was", "were", "am", "came", "went", "straight") {
 			return false
+		}
+		if t.is("unlocked", "unlocking") && s.at(i-1).lex.is&subject == 0 {
+			return false // "the door was unlocked"
 		}
 		if t.is("returned", "returning") && next.is("the", "it", "them", "to") && s.follows(i, 3, "sender", "owner", "laptop", "phone", "device") > 0 {
 			return true
@@ -253,7 +278,10 @@ func (s *scan) finds(i int, e *event) bool {
 			return true
 		}
 	case t.is("seen", "seeing", "see", "sees"):
-		if !s.at(i-1).is("was", "were", "been", "had", "have", "i've", "we've", "first", "just", "started", "to", "not", "didn't", "did", "began") {
+		if s.at(i-1).text == "first" {
+			return true // a machine's first trace of it
+		}
+		if !s.at(i-1).is("was", "were", "been", "had", "have", "i've", "we've", "just", "started", "to", "not", "didn't", "did", "began") {
 			return false
 		}
 	case t.is("caught"):
@@ -286,7 +314,7 @@ func (s *scan) finds(i int, e *event) bool {
 // wrongly are words by which a message is no report but what happened.
 func (s *scan) wrongly() bool {
 	return s.anyOf("wrong", "wrongly", "incorrect", "incorrectly", "error", "mistake", "mistakenly", "accident", "accidentally", "unencrypted", "inadvertently",
-		"unintended", "externally", "misaddressed", "bcc", "cc", "personal", "sensitive", "confidential", "unredacted")
+		"unintended", "externally", "misaddressed", "instead", "intended", "bcc", "cc", "personal", "sensitive", "confidential", "unredacted")
 }
 
 func (s *scan) happens(i int, e *event, described bool) bool {
@@ -300,7 +328,7 @@ func (s *scan) happens(i int, e *event, described bool) bool {
 			return false // Sent from my phone
 		}
 		if !s.wrongly() {
-			if s.toUs(i) || s.reportObject(i) {
+			if s.toUs(i) || s.reportObject(i) && s.follows(i, lookAhead, "to") == 0 {
 				e.of = incident.Reported
 				return true
 			}
@@ -339,6 +367,14 @@ func (s *scan) happens(i int, e *event, described bool) bool {
 	}
 	if described {
 		e.noun = true
+	}
+	if s.at(i-1).lex.does == finds || s.at(i-1).lex.does == detects {
+		e.noun = true // found encrypted
+	}
+	for j := i - 1; j >= i-3 && j > 0; j-- {
+		if s.at(j).text == "of" && s.at(j-1).lex.does != nothing {
+			return false // discovery of the loss
+		}
 	}
 	e.of, e.strong = incident.Occurred, true
 	return true

@@ -81,7 +81,16 @@ func (s *scan) atom(k, j, lo int, joined bool, w *written) (int, bool) {
 		}
 		*w = before
 	}
-	if w.day.kind == noDay || w.day.kind == daysAgo && w.day.n == 0 && w.part == noPart && false {
+	if w.day.kind == daysAgo && w.also.kind == noDay && (k == j || s.at(k-1).is(",", "(")) {
+		// "yesterday, Sunday"; "today (23/11)"
+		var x written
+		x.timed = true
+		if next, ok := s.day(k, &x); ok && x.part == noPart && (x.day.kind == onDate || x.day.kind == onWeekday || x.day.kind == dayOfMonth) {
+			w.also, w.monthFirst = x.day, x.monthFirst
+			return next, true
+		}
+	}
+	if w.day.kind == noDay {
 		before := *w
 		if next, ok := s.day(k, w); ok {
 			if before.part != noPart {
@@ -134,6 +143,7 @@ func (s *scan) times(k, lo int, joined bool, w *written) (int, bool) {
 		case cued && s.at(k).digits == 4 && s.at(next).upper && (s.at(next+1).lex.is&street != 0 || s.at(next+2).lex.is&street != 0):
 			return k, false
 		case cued, joined, s.dayFollows(next), s.tolds(k, next):
+		case s.at(k).line && k == 0 && !cued && s.at(k).digits < 3 && s.at(next).kind == aWord && s.eventful():
 		case s.at(k).line && s.at(k).digits == 4 && s.at(k).text[0] <= '1' && s.at(next).is("-", ":", "hrs"):
 		case s.at(k).digits == 4 && s.at(k).text[0] == '0' && s.at(k).line:
 		default:
@@ -176,10 +186,13 @@ func (s *scan) times(k, lo int, joined bool, w *written) (int, bool) {
 // tolds reports whether the words beside a number like 9.15 show that it is a
 // time: "noticed 9.15", "it was 9.15", "9.15 is when".
 func (s *scan) tolds(k, next int) bool {
-	if !s.okAfter(next, "") {
-		return false
+	if !s.okAfter(next, "") || s.at(next).lex.does != nothing {
+		return false // "noticed 1015 failed logins"
 	}
 	before := s.at(k - 1)
+	if before.is("-", ":") {
+		before = s.at(k - 2)
+	}
 	switch {
 	case before.lex.does == detects && !before.lex.present, before.lex.does == happens && before.is("happened", "occurred", "sent", "stolen", "lost"), before.text == "found":
 		return true
@@ -194,6 +207,19 @@ func (s *scan) tolds(k, next int) bool {
 		}
 	}
 	return k == 0 && s.at(next).is("is", "was") && s.at(next+1).is("when", "the")
+}
+
+// eventful reports whether a verb of the sentence tells of an incident.
+func (s *scan) eventful() bool {
+	for i := range s.toks {
+		switch l := s.toks[i].lex; l.does {
+		case detects, happens, alerts:
+			if !l.present {
+				return true
+			}
+		}
+	}
+	return s.anyOf("found", "saw", "rang", "called", "reported", "told")
 }
 
 // second reads the end of a range of times of day.
@@ -262,10 +288,10 @@ func (s *scan) partFollows(i int) bool {
 
 // joints moves over what may stand between the pieces of one time.
 func (s *scan) joints(i int) int {
-	for range 5 {
+	for range 6 {
 		t := s.at(i)
 		switch {
-		case t.is(",", "@", "at", "on", "in", "of", "during", "~", "(", "sometime", "exactly", "precisely", "between", "from", "time", "t", "-", "for"),
+		case t.is(",", ")", "@", "at", "on", "in", "of", "during", "~", "(", "sometime", "exactly", "precisely", "between", "from", "time", "t", "-", "for"),
 			t.lex.is&roughly != 0,
 			t.is("before", "after", "by", "since", "until", "just", "shortly", "gone", "well"):
 			i++

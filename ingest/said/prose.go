@@ -58,6 +58,7 @@ func Prose(text string, a Anchor) []Saying {
 		}
 		p.sentence(toks, p.read.ended == '?')
 	}
+	p.firstHand()
 	if len(p.all) > MaxSayings {
 		p.all = p.all[:MaxSayings]
 	}
@@ -99,13 +100,15 @@ type prose struct {
 	read     *reader
 	resolver *resolver
 	all      []Saying
-	signed   bool      // the closing words have been read
-	times    []written // of the sentence at hand
-	happened []event   // likewise
-	far      []int     // how far each of its tokens is from the first
-	verb     []bool    // whether an event stands before it in its clause
-	count    int       // sentences
-	saidIn   int       // the sentence in which a day was spoken of
+	told     []bool             // for each of all: it is when somebody told of it
+	asks     incident.Milestone // of which the sentence before asked when it was
+	signed   bool               // the closing words have been read
+	times    []written          // of the sentence at hand
+	happened []event            // likewise
+	far      []int              // how far each of its tokens is from the first
+	verb     []bool             // whether an event stands before it in its clause
+	count    int                // sentences
+	saidIn   int                // the sentence in which a day was spoken of
 }
 
 func newProse(text string, a Anchor) *prose {
@@ -128,6 +131,26 @@ func (p *prose) sentence(toks []token, asked bool) {
 	p.justNow(&s)
 	if len(p.times) > 0 {
 		p.tie(&s, asked)
+	}
+	p.asks = ""
+	if first := &toks[0]; asked && len(p.times) == 0 && len(p.happened) > 0 && (first.text == "when" || s.anyOf("time")) {
+		p.asks = p.happened[len(p.happened)-1].of
+	}
+}
+
+// firstHand takes back that somebody's telling was the detection, where the
+// text says of an earlier time when it was noticed.
+func (p *prose) firstHand() {
+	for i := range p.all {
+		if !p.told[i] {
+			continue
+		}
+		for k := range p.all {
+			if p.all[k].Milestone == incident.Detected && !p.told[k] && p.all[k].Interval.Latest.Before(p.all[i].Interval.Latest) {
+				p.all[i].Milestone = ""
+				break
+			}
+		}
 	}
 }
 

@@ -158,6 +158,16 @@ func (r *resolver) from(w *written, now time.Time, over bool) (answer, bool) {
 	if !ok {
 		return x, false
 	}
+	if w.also.kind != noDay {
+		// The more exact name is used; they must not contradict each other.
+		again := *w
+		again.day = w.also
+		same, unsure, ok := r.days(&again, now)
+		if !ok || len(days) != 1 || len(same) != 1 || same[0] != days[0] {
+			return x, false
+		}
+		doubt = doubt && unsure
+	}
 	if doubt {
 		x.flag(incident.FlagEitherDay)
 	}

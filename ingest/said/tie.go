@@ -10,6 +10,7 @@ type tie struct {
 	of      incident.Milestone
 	drop    bool // it is no saying
 	soon    bool // noticed on coming in at that time
+	told    bool // somebody told of it then
 	carried bool // its day was said at the beginning of the sentence
 }
 
@@ -64,11 +65,60 @@ func (p *prose) nearest(s *scan, k int) tie {
 			best, cost = i, c
 		}
 	}
+	if best >= 0 && p.apart(s, w, best) {
+		best = -1
+	}
 	t := tie{event: best}
 	if best >= 0 {
 		t.of = p.happened[best].of
 	}
 	return t
+}
+
+// apart reports whether w stands in a clause of its own, which tells of
+// something that is no event here: "it was not there on Friday". The clause of
+// "it was 9.15 when" tells of nothing and is not one.
+func (p *prose) apart(s *scan, w *written, best int) bool {
+	e := &p.happened[best]
+	subject, verb, denied, content := false, false, false, 0
+	for j := w.from - 1; j >= 0; j-- {
+		t := s.at(j)
+		if j == e.at {
+			return false // within its clause
+		}
+		if p.within(j) {
+			continue
+		}
+		if t.lex.is&joins != 0 && t.text != "that" || t.is(",", ";", ":", "-", "(") || t.text == "that" && content > 0 {
+			break
+		}
+		switch {
+		case t.is("it", "this", "that", "which", "time", "the", "not", "until", "only", "about", "around", "i", "we", "he", "she", "they"):
+		case t.is("wasn't", "weren't", "hadn't", "isn't"):
+			verb, denied = true, true
+		case t.is("was", "is"):
+			verb = true
+			continue
+		case t.is("were", "are", "had", "has", "have", "shows", "showed", "shown", "says", "contains"):
+			verb = true
+		case t.lex.is&joins == 0 && t.kind == aWord && !t.is("at", "on", "in", "by", "from"):
+			content++
+		}
+		subject = subject || t.lex.is&joins == 0
+	}
+	if !subject || content == 0 || !verb || content < 3 && !denied && s.anyOf("who") {
+		return false // "it was Priya at 9.15"
+	}
+	if e.at >= w.end {
+		// what follows at once belongs to it: "I was in by 9 when I noticed"
+		for j := w.end; j < e.at; j++ {
+			if t := s.at(j); t.is("when", "that", "before") {
+				return false
+			}
+		}
+		return p.far[e.at]-p.far[w.end] >= farClause && !s.at(w.end).is("and") || s.at(w.end).is(",", ";", "-")
+	}
+	return true
 }
 
 // measure adds up, for each token, how far it is from the first, so that the
@@ -92,6 +142,8 @@ func (p *prose) measure(s *scan) {
 		case t.text == "that":
 			d += farThat
 		case t.text == "as" && s.at(j+1).text == "well":
+		case t.is(":", "-") && k < len(p.times) && j+1 == p.times[k].from:
+			d++ // a label
 		case t.lex.is&joins != 0, t.is(";", ":", "-", "("):
 			d += farClause
 			verb = false
@@ -142,6 +194,10 @@ func (p *prose) together(ties []tie) {
 func (p *prose) decide(s *scan, ties []tie, k int, asked bool) {
 	w, t := &p.times[k], &ties[k]
 	if t.event < 0 {
+		if p.asks != "" && w.from == 0 && w.bound == closed {
+			t.of = p.asks // "When did you notice? 9.15"
+			return
+		}
 		t.drop = w.bound != closed || p.signed || s.planned(w, asked)
 		return
 	}
@@ -155,6 +211,10 @@ func (p *prose) decide(s *scan, ties []tie, k int, asked bool) {
 	}
 	if e.told {
 		p.secondHand(ties, k, e)
+		t.told = true
+	}
+	if e.of == "" && w.timed && w.begin <= 3 && e.at > w.end {
+		p.fronted(s, ties, k, e)
 	}
 	if w.bound == until || w.bound == by && w.cue == "before" && false {
 		// "did not notice until", "it was not until … that we noticed"
@@ -199,6 +259,28 @@ func (p *prose) deniedBefore(s *scan, w *written) bool {
 		}
 	}
 	return false
+}
+
+// fronted knows "at 9.40 the phone rang and I was made aware".
+func (p *prose) fronted(s *scan, ties []tie, k int, e *event) {
+	for i := range p.happened {
+		d := &p.happened[i]
+		if d.of != incident.Detected || d.at < e.at || d.denied || d.unasked {
+			continue
+		}
+		for n := range ties {
+			if n != k && ties[n].event == i {
+				return
+			}
+		}
+		for j := e.at; j < d.at; j++ {
+			if t := s.at(j); t.lex.is&joins != 0 && t.text != "and" || t.is(";", ":") {
+				return
+			}
+		}
+		ties[k].of = incident.Detected
+		return
+	}
 }
 
 // secondHand knows "she told me at 9.40 that she had noticed at 9.15": the
@@ -303,6 +385,7 @@ func (p *prose) say(s *scan, w *written, t *tie) {
 	if x.timed {
 		r.last, r.prev = x.in, x.fidelity
 	}
+	p.told = append(p.told, t.told && t.of == incident.Detected)
 	p.all = append(p.all, Saying{
 		Milestone: t.of,
 		Interval:  incident.Interval{Earliest: x.in.Earliest.UTC(), Latest: x.in.Latest.UTC()},

@@ -92,7 +92,7 @@ func (r *reader) sentence() ([]token, bool) {
 			if hard && len(r.toks) > 0 {
 				return r.toks, true
 			}
-		case c == ' ' || c == '\t' || c == '\r' || c == '*' || c == '_' || c == '|' && len(r.toks) == 0:
+		case c == ' ' || c == '\t' || c == '\r' || c == '*' || c == '_' || c == '"' || c == '|' && len(r.toks) == 0:
 			r.at++
 			spaced = true
 		case '0' <= c && c <= '9':
@@ -124,7 +124,7 @@ func (r *reader) sentence() ([]token, bool) {
 func (r *reader) wide(spaced, line bool) (bool, bool) {
 	c, size := utf8.DecodeRuneInString(r.text[r.at:])
 	switch {
-	case unicode.IsSpace(c) || c >= 0x2000 && c <= 0x200f || c == 0xfeff || c == 0x202f || c == 0x2060:
+	case unicode.IsSpace(c) || c >= 0x2000 && c <= 0x200f || c == 0xfeff || c == 0x201c || c == 0x201d || c == 0x201e || c == 0x202f || c == 0x2060:
 		r.at += size
 		return true, line
 	case unicode.IsLetter(c):
@@ -189,7 +189,36 @@ func (r *reader) letters(spaced, line bool) {
 	if bent {
 		text = strings.ReplaceAll(text, "\u2019", "'")
 	}
-	r.toks = append(r.toks, token{kind: aWord, glued: !spaced, line: line, upper: r.text[at] != r.lower[at], at: at, end: r.at, text: text, lex: r.words[text]})
+	lex, known := r.words[text]
+	if !known {
+		if m := mend(text); m != text {
+			text = m
+			lex = r.words[m]
+		}
+	}
+	r.toks = append(r.toks, token{kind: aWord, glued: !spaced, line: line, upper: r.text[at] != r.lower[at], at: at, end: r.at, text: text, lex: lex})
+}
+
+// mend returns the word that an unknown one was meant for, where a slip of the
+// fingers leaves no doubt: the few words that decide what a time is.
+func mend(w string) string {
+	if len(w) < 6 {
+		return w
+	}
+	for _, m := range [...]struct{ begins, ends, word string }{
+		{"yest", "y", "yesterday"}, {"yste", "ay", "yesterday"}, {"tommor", "", "tomorrow"}, {"tomor", "", "tomorrow"},
+		{"novem", "r", "november"}, {"novm", "r", "november"}, {"octo", "r", "october"}, {"septe", "r", "september"}, {"decem", "r", "december"}, {"janu", "y", "january"},
+		{"febu", "y", "february"}, {"febr", "y", "february"}, {"wedn", "ay", "wednesday"}, {"wend", "ay", "wednesday"}, {"wens", "ay", "wednesday"},
+		{"thur", "ay", "thursday"}, {"teus", "ay", "tuesday"}, {"tues", "ay", "tuesday"}, {"satu", "ay", "saturday"}, {"morni", "", "morning"}, {"morin", "g", "morning"},
+		{"aftern", "n", "afternoon"}, {"evein", "g", "evening"}, {"disco", "ed", "discovered"}, {"discoverd", "", "discovered"}, {"notice", "d", "noticed"},
+		{"notic", "d", "noticed"}, {"notci", "ed", "noticed"}, {"spotte", "", "spotted"}, {"relise", "d", "realised"}, {"realsi", "d", "realised"}, {"recie", "ed", "received"},
+		{"aproxi", "", "approximately"}, {"approxi", "", "approximately"}, {"arround", "", "around"}, {"occure", "d", "occurred"}, {"happend", "", "happened"},
+	} {
+		if strings.HasPrefix(w, m.begins) && strings.HasSuffix(w, m.ends) {
+			return m.word
+		}
+	}
+	return w
 }
 
 // dottedHalf knows a.m. and p.m.

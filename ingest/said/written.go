@@ -9,6 +9,7 @@ type written struct {
 	from       int // the first token that belongs to it: "about", "just after"
 
 	day  dayRef
+	also dayRef // the same day, named again
 	part part
 	mod  string // early, late, mid, first, last: of the part or the day
 
