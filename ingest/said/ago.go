@@ -31,6 +31,17 @@ func (s *scan) agoAt(i, lo int) (w written, ok bool) {
 		exact = false
 		next += 2
 	}
+	if u := s.at(next + 1); s.at(next).text == "or" && least == most && s.at(next-1).lex.unit > 0 {
+		n := 0
+		if u.kind == aNumber {
+			n = u.n
+		} else if u.lex.is&numberWord != 0 {
+			n = int(u.lex.n)
+		}
+		if d := time.Duration(n) * s.at(next-1).lex.unit; d > most && n < 60 && s.at(next+2).is("ago", "later") {
+			most, next, exact = d, next+2, false // an hour or two
+		}
+	}
 	if s.at(next).is("or", "to", "-") {
 		// 10 minutes or a quarter of an hour ago
 		if _, most2, n, _, ok := s.amount(next + 1); ok && most2 > most {
@@ -64,6 +75,12 @@ func (s *scan) agoAt(i, lo int) (w written, ok bool) {
 			w.ago, w.day = false, dayRef{kind: daysAgo, n: int(least / (24 * time.Hour))}
 			if least >= 28*24*time.Hour {
 				w.day.to = civil{1, 1, 1} // a month or a year: the day is not meant
+			}
+			if s.at(w.end).is("today") || s.at(w.end).is("yesterday") && exact {
+				if s.at(w.end).is("yesterday") {
+					w.day.n++
+				}
+				w.end++
 			}
 			return s.dayAgo(w, lo), true
 		}
@@ -266,7 +283,7 @@ func (s *scan) oneAmount(i int) (least, most time.Duration, next int, exact, ok 
 	j := i
 	switch {
 	case t.kind == aNumber && t.digits <= 3:
-		if s.partOfNumber(i) && !(s.at(i-1).text == "-" || s.at(i-1).text == "~") {
+		if s.partOfNumber(i) && !s.at(i-1).is("-", "~", "h", "hr", "hrs") {
 			return no()
 		}
 		lo, j = float64(t.n), i+1

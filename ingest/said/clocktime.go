@@ -175,6 +175,8 @@ func (s *scan) runsOn(i int) bool {
 		return true
 	case t.kind == aWord && t.glued && !t.is("am", "pm", "hrs", "hours", "hr", "h", "ish", "z", "bst", "gmt", "utc", "a", "p", "o'clock"):
 		return true
+	case t.text == "/" && u.kind == aNumber && u.digits <= 2 && s.at(i+2).is(".", ":") && s.at(i-2).is(".", ":"):
+		return false // 9.15/9.20
 	case t.is(".", ":", "/", "@", "#", "_") && t.glued && u.glued && u.kind != aMark:
 		return true
 	case t.text == "-" && t.glued && u.glued && u.kind == aNumber && u.digits > 4:

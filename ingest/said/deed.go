@@ -24,7 +24,7 @@ const (
 func verbs(does func(d deed, list string)) {
 	does(detects, "noticed noticing notice notices spotted spotting spot discovered discovering discover discovery discoveries detected detecting detect detection "+
 		"realised realising realise realized realizing realize aware unearthed uncovered unnoticed undetected undiscovered "+
-		"flagged identified identifying identify identification observed observing suspected twigged clocked spied")
+		"flagged identified identifying identify identification observed observing suspected knew known twigged clocked spied")
 	does(finds, "found finding find finds saw see seen seeing sees picked caught recognised recognized learned learnt heard understood became become "+
 		"established determined confirmed came located diagnosed")
 	does(happens, "happened happening happen happens occurred occurring occur occurs sent sending stolen stole theft thefts lost losing loss clicked clicking "+

@@ -207,6 +207,7 @@ func (s *scan) tell(i int, e *event) bool {
 		}
 		return true
 	case other:
+		e.noun = s.precedes(i, 3, "during", "on", "in", "at", "for", "after", "before", "of") > 0
 		e.leads = t.is("checked", "looked", "searched", "counted")
 		return !t.is("last", "break", "close", "court", "train", "shift", "backup", "training") && (!described || t.is("meeting", "appointment", "interview", "visit"))
 	case nothing:
@@ -227,6 +228,10 @@ func (s *scan) detects(i int, e *event, described bool) bool {
 		if who := s.precedes(i, 6, "you", "desk", "helpdesk"); who > 0 && s.precedes(i, 3, "made") > 0 {
 			e.of = incident.Reported
 			return true
+		}
+	case t.is("knew", "known"):
+		if s.at(i-1).text != "first" && !(t.text == "known" && s.anyOf("since")) {
+			return false
 		}
 	case t.is("suspected") && s.at(i-1).lex.is&subject == 0:
 		return false
@@ -300,7 +305,7 @@ func (s *scan) finds(i int, e *event) bool {
 		}
 	}
 	if t.is("found", "find", "finds", "finding", "saw", "located", "picked") {
-		if next.is("you", "your", "him", "her", "them", "time") || s.anyOf("recovered", "returned", "handed", "safe") && t.is("found") {
+		if next.is("you", "your", "him", "them", "time") || next.text == "her" && (s.at(i+2).kind != aWord || s.at(i+2).is("at", "in", "on")) || s.anyOf("recovered", "returned", "handed") && t.is("found") {
 			return true
 		}
 		if next.text == "out" {
@@ -416,8 +421,8 @@ func (s *scan) reportObject(i int) bool {
 
 func (s *scan) informs(i int, e *event) bool {
 	t := s.at(i)
-	if t.lex.present && s.precedes(i, 4, "did", "didn't") == 0 {
-		return false
+	if t.lex.present && s.precedes(i, 4, "did", "didn't") == 0 || s.at(i-1).text == "be" {
+		return false // "please be advised"
 	}
 	passive := s.precedes(i, 3, "was", "were", "been", "being", "got", "is", "are") > 0
 	aux := s.precedes(i, 3, "was", "were", "been", "being", "got", "is", "are")
@@ -426,7 +431,8 @@ func (s *scan) informs(i int, e *event) bool {
 		e.of = incident.Reported
 	case passive && s.precedes(aux-1, 4, "i", "we", "i've", "we've", "i'd", "we'd", "us", "and", "having", "after", "when", "then", "just", "first") > 0, passive && aux == 1:
 		e.of = incident.Detected
-	case s.follows(i, 3, "me", "us") > 0:
+	case s.follows(i, 3, "me", "us") > 0,
+		!passive && !s.toUs(i) && s.precedes(i, 3, "i", "we", "i've", "we've") == 0 && (s.follows(i, 8, "saying", "telling", "asking") > 0 || s.toSay(i)):
 		e.of = incident.Detected
 	case passive && s.follows(i, 2, "to") > 0 && s.follows(i, 5, "me", "us", "our", "my") > 0:
 		e.of = incident.Detected
@@ -444,6 +450,13 @@ func (s *scan) informs(i int, e *event) bool {
 		e.strong = true
 	}
 	return true
+}
+
+// toSay finds "to say" and its like behind the verb at i: "rang at 9.20 to
+// say".
+func (s *scan) toSay(i int) bool {
+	j := s.follows(i, 8, "to")
+	return j > 0 && s.at(j+1).is("say", "tell", "report", "let", "advise", "inform", "warn")
 }
 
 func (s *scan) reports(i int, e *event) bool {

@@ -15,6 +15,8 @@ func (s *scan) okAfter(i int, cue string) bool {
 		return s.at(i+1).kind != aNumber && s.at(i+1).lex.is&numberWord == 0
 	case t.text == "past":
 		return false
+	case t.text == "to": // "at 9 to find"; "at ten to" leaves the hour out
+		return s.at(i+1).kind == aWord && s.at(i+1).lex.is&(numberWord|auxiliary|joins) == 0
 	case t.lex.is&(measures|unitName|street) != 0:
 		return false
 	case t.lex.is&(afterHour|weekdayName|partName|negative|joins|subject) != 0:
@@ -128,7 +130,7 @@ func (s *scan) times(k, lo int, joined bool, w *written) (int, bool) {
 		if !joined && !cued && c.either && !ranged && name.upper && name.lex == (lexeme{}) && k > 1 && s.at(k+1).text == ":" {
 			return k, false // John 3:16
 		}
-		if !joined && name.is("the", "a", "my", "our", "his", "her", "their") && b.cue == "" && s.at(next).kind == aWord &&
+		if !joined && name.is("the", "a", "my", "our", "his", "her", "their") && s.at(next).kind == aWord &&
 			(s.at(next).lex == (lexeme{}) || s.at(next).lex.does == other || s.at(next).lex.is&numbers != 0) && s.at(k).kind == aNumber {
 			return k, false // the 10am meeting
 		}
@@ -234,6 +236,11 @@ func (s *scan) second(i int, b *written, sure certainty) (next int, c clock, mor
 	case t.text == "and" && b.cue == "between":
 	case t.text == "or":
 		either = true
+	case t.text == "," && s.at(j).is("maybe", "perhaps", "possibly", "or"):
+		either = true
+		for s.at(j).is("maybe", "perhaps", "possibly", "or") {
+			j++
+		}
 	default:
 		return i, c, 0, false
 	}

@@ -25,6 +25,7 @@ const (
 	night
 	overnight
 	lateDay // "late on Friday"
+	halfDay // "Friday pm"
 )
 
 // hoursOf returns the hours that a part of the day is taken for, counted from
@@ -72,6 +73,8 @@ func hoursOf(p part) (from, to time.Duration) {
 		return h(17, 33)
 	case lateDay:
 		return h(15, 24)
+	case halfDay:
+		return h(12, 24)
 	case noPart:
 	}
 	return h(0, 24)
@@ -93,7 +96,7 @@ func (p part) half(hour int) (x half, nextDay, sure bool) {
 			return am, false, true
 		}
 		return pm, false, true
-	case earlyAfternoon, afternoon, midAfternoon, lateAfternoon, closeOfPlay, earlyEvening, lateDay:
+	case earlyAfternoon, afternoon, midAfternoon, lateAfternoon, closeOfPlay, earlyEvening, lateDay, halfDay:
 		return pm, false, of12 < 9
 	case evening, lateEvening:
 		if of12 == 0 {

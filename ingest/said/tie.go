@@ -27,6 +27,9 @@ func (p *prose) tie(s *scan, asked bool) {
 		if t.drop {
 			continue
 		}
+		if asked && w.timed && w.end >= len(s.toks) {
+			w.about = true // "at 9.15?"
+		}
 		p.decide(s, ties, k, asked)
 		if t.drop {
 			continue
@@ -88,6 +91,9 @@ func (p *prose) apart(s *scan, w *written, best int) bool {
 		}
 		if p.within(j) {
 			continue
+		}
+		if t.is("when", "as", "while", "once") {
+			return false // at the same time
 		}
 		if t.lex.is&joins != 0 && t.text != "that" || t.is(",", ";", ":", "-", "(") || t.text == "that" && content > 0 {
 			break
@@ -274,7 +280,7 @@ func (p *prose) fronted(s *scan, ties []tie, k int, e *event) {
 			}
 		}
 		for j := e.at; j < d.at; j++ {
-			if t := s.at(j); t.lex.is&joins != 0 && t.text != "and" || t.is(";", ":") {
+			if t := s.at(j); t.lex.is&joins != 0 && !t.is("and", "when") || t.is(";", ":") {
 				return
 			}
 		}
@@ -350,7 +356,7 @@ func (s *scan) planned(w *written, asked bool) bool {
 			continue
 		}
 		if t.lex.is&ahead != 0 && !(t.text == "due" && s.at(j+1).text == "to") && !(t.is("please") && s.at(j+1).is("note", "be")) ||
-			t.is("would", "hours", "open", "opens", "opening", "closed", "working", "every", "daily", "weekdays", "usually", "normally", "always", "urgent", "call", "ring", "phone", "must", "can", "could", "train", "tel", "office:") {
+			t.is("open") && s.at(j+1).is("from", "until", "between", "mon", "monday", "daily", "at") || t.is("would", "hours", "opens", "opening", "working", "every", "daily", "weekdays", "usually", "normally", "always", "urgent", "call", "ring", "phone", "must", "can", "could", "train", "tel", "office:") {
 			return true
 		}
 	}
