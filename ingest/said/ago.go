@@ -8,6 +8,15 @@ func (s *scan) agoAt(i, lo int) (w written, ok bool) {
 	w = written{begin: i, end: i}
 	t := s.at(i)
 	switch {
+	case t.is("immediately", "instantly"), t.is("straight", "right") && s.at(i+1).is("away", "after", "afterwards"), t.text == "at" && s.at(i+1).text == "once":
+		// at once, after what was said before
+		w.end = i + 1
+		if !t.is("immediately", "instantly") {
+			w.end++
+		}
+		w.from, w.later, w.about, w.most = i, true, true, About
+		w.atOnce = true
+		return w, s.at(w.end).kind != aNumber && !s.at(w.end).is("after", "before", "that")
 	case t.text == "just" && s.at(i+1).text == "now":
 		return s.counted(w, i, i+2, 0, 5*time.Minute), true
 	case t.is("moments", "seconds") && s.at(i+1).text == "ago":
@@ -54,13 +63,19 @@ func (s *scan) agoAt(i, lo int) (w written, ok bool) {
 		s.backAgo(i, lo, &w)
 		w.end = next + 1
 		w.ago = true
-	case end.is("later", "afterwards"), end.text == "after" && s.at(next+1).is("that", "this"):
+	case end.is("later", "afterwards"), end.text == "after" && (s.at(next+1).kind != aWord || s.at(next+1).lex.is&subject != 0 || s.at(next+1).is("sending", "it", "the", "clicking", "opening", "posting")),
+		end.text == "of" && s.at(next+1).is("sending", "clicking", "opening", "it", "the") && s.at(i-1).text == "within", end.text == "after" && s.at(next+1).is("that", "this"):
 		s.backAgo(i, lo, &w)
 		w.end = next + 1
-		if end.text == "after" {
+		if end.text == "after" && s.at(next+1).is("that", "this") {
 			w.end++
 		}
 		w.later = true
+		if end.text == "of" {
+			w.end--
+			w.bound, w.near, least = closed, 0, 0
+			w.about = true
+		}
 	default:
 		return w, false
 	}

@@ -131,7 +131,7 @@ func (s *scan) times(k, lo int, joined bool, w *written) (int, bool) {
 			return k, false // John 3:16
 		}
 		if !joined && name.is("the", "a", "my", "our", "his", "her", "their") && s.at(next).kind == aWord &&
-			(s.at(next).lex == (lexeme{}) || s.at(next).lex.does == other || s.at(next).lex.is&numbers != 0) && s.at(k).kind == aNumber {
+			s.at(next).lex.is&(joins|subject|afterHour|weekdayName|partName|monthName|auxiliary|negative|roughly) == 0 && s.at(k).kind == aNumber {
 			return k, false // the 10am meeting
 		}
 	case weak:

@@ -216,7 +216,7 @@ func (s *scan) begins(i int) bool {
 	case "today", "tday", "yesterday", "yest", "yday", "tomorrow", "tmrw", "tonight", "the", "day", "same", "that", "later", "earlier", "weekend",
 		"this", "last", "past", "next", "previous", "following", "noon", "midday", "midnight", "half", "quarter", "early", "late", "mid", "middle",
 		"first", "small", "wee", "close", "end", "start", "tea", "dinner", "breakfast", "just", "moments", "seconds", "moment", "second", "minute",
-		"while", "a", "an", "couple", "few", "several", "minutes", "hours":
+		"immediately", "instantly", "straight", "right", "at", "while", "a", "an", "couple", "few", "several", "minutes", "hours":
 		return true
 	}
 	return false

@@ -22,19 +22,30 @@ func (p *prose) tie(s *scan, asked bool) {
 		ties[k] = p.nearest(s, k)
 	}
 	p.together(ties)
-	for k := range p.times {
-		w, t := &p.times[k], &ties[k]
-		if t.drop {
-			continue
+	first := len(p.all)
+	for _, later := range [...]bool{false, true} { // what counts on from another comes after it
+		for k := range p.times {
+			w, t := &p.times[k], &ties[k]
+			if t.drop || w.later != later {
+				continue
+			}
+			if asked && w.timed && w.end >= len(s.toks) {
+				w.about = true // "at 9.15?"
+			}
+			p.decide(s, ties, k, asked)
+			if w.atOnce && (t.of != incident.Detected || len(p.all) == first) {
+				t.drop = true
+			}
+			if !t.drop {
+				p.say(s, w, t)
+			}
 		}
-		if asked && w.timed && w.end >= len(s.toks) {
-			w.about = true // "at 9.15?"
+	}
+	for i := first + 1; i < len(p.all); i++ {
+		for j := i; j > first && p.all[j].Words[0] < p.all[j-1].Words[0]; j-- {
+			p.all[j], p.all[j-1] = p.all[j-1], p.all[j]
+			p.told[j], p.told[j-1] = p.told[j-1], p.told[j]
 		}
-		p.decide(s, ties, k, asked)
-		if t.drop {
-			continue
-		}
-		p.say(s, w, t)
 	}
 }
 
@@ -95,8 +106,14 @@ func (p *prose) apart(s *scan, w *written, best int) bool {
 		if t.is("when", "as", "while", "once") {
 			return false // at the same time
 		}
-		if t.lex.is&joins != 0 && t.text != "that" || t.is(",", ";", ":", "-", "(") || t.text == "that" && content > 0 {
+		if t.text == "that" && e.at < j && content > 0 {
+			return false // "noticed that it was missing at 9.15"
+		}
+		if t.lex.is&joins != 0 && t.text != "that" || t.is(",", ";", ":", "-", "(") {
 			break
+		}
+		if t.is("call", "ring", "phone", "contact", "will", "i'll", "we'll", "shall", "available", "free", "meeting") && !s.at(j-1).is("a", "the") {
+			return true // of what is to come
 		}
 		switch {
 		case t.is("it", "this", "that", "which", "time", "the", "not", "until", "only", "about", "around", "i", "we", "he", "she", "they"):
@@ -329,7 +346,7 @@ func (p *prose) onArrival(s *scan, ties []tie, k int, e *event) {
 			continue
 		}
 		for n := range ties {
-			if n != k && ties[n].event == i {
+			if n != k && ties[n].event == i && p.times[n].timed {
 				return
 			}
 		}
@@ -385,6 +402,9 @@ func (p *prose) say(s *scan, w *written, t *tie) {
 	}
 	if w.day.kind != noDay && w.day.kind != sameDay && x.fidelity != ToDays && !late {
 		r.said, r.spoke, p.saidIn = x.day, true, p.count
+		if w.toward != nil {
+			r.said = r.civilOf(x.in.Latest)
+		}
 	} else if w.day.kind == sameDay && r.spoke {
 		p.saidIn = p.count
 	}

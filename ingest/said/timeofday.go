@@ -76,7 +76,8 @@ func (r *resolver) undated(w *written, now time.Time, over bool, x answer) (answ
 	}
 	if over && r.spoke && r.said != today {
 		then, ok := r.onDay(w, r.said, now)
-		if ok && !then.in.Earliest.After(r.a.Receipt) {
+		before := r.last.Closed() && then.in.Latest.Before(r.last.Earliest)
+		if ok && !then.in.Earliest.After(r.a.Receipt) && !(before && done) {
 			x.merge(then, &done)
 			x.flag(incident.FlagEitherDay)
 		}

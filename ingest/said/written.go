@@ -33,6 +33,7 @@ type written struct {
 	least      time.Duration
 	most       time.Duration
 	later      bool // counted on from the time said before
+	atOnce     bool // it was straight after that
 	exact      bool // a number was given and no word that makes it vague
 	monthFirst bool
 }
