@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/ministryofjustice/incident-promptness/incident"
 	"github.com/ministryofjustice/incident-promptness/ingest/email"
@@ -122,6 +123,7 @@ func FuzzInterpret(f *testing.F) {
 	} {
 		f.Add([]byte(s))
 	}
+	uglySeeds(f)
 	rule := config().Rule()
 	x := &email.Interpreter{}
 	received := time.Date(2026, 11, 23, 10, 20, 30, 0, time.UTC)
@@ -130,6 +132,18 @@ func FuzzInterpret(f *testing.F) {
 		r := x.Interpret(s, rule)
 		email.Marked(raw)
 		text := email.Text(raw)
+		if !utf8.ValidString(text) {
+			t.Error("the text is not UTF-8")
+		}
+		sorted := email.Sort(raw)
+		if !sorted.Ranges {
+			t.Error("a range lies outside of the text")
+		}
+		for _, g := range sorted.Forwarded {
+			if !g.Sent.Valid() || g.Words != g.SentText {
+				t.Errorf("%+v: the words are not where they are said to be", g)
+			}
+		}
 		if len(r.Parts) == 0 {
 			if r.Quarantine == "" {
 				t.Error("nothing read and no reason given")
