@@ -121,6 +121,7 @@ func (d *dialer) dial(ctx context.Context, c Config) (mailbox, error) {
 		b.guard.Conn = t
 		b.client, b.sealed = imapclient.New(b.guard, options), true
 	case TLSStart:
+		b.guard.sealedBelow = true
 		if b.client, err = imapclient.NewStartTLS(b.guard, options); err != nil {
 			_ = conn.Close()
 			return nil, fail("connect to", "check that the server offers STARTTLS on this port, and ca_file", err)
@@ -255,10 +256,7 @@ func (b *connection) within(ctx context.Context, d time.Duration, n int64, what 
 	default:
 		err = b.broken(what, err)
 	}
-	if after := slow(err); after > 0 {
-		return &slowError{err, after}
-	}
-	return err
+	return patient(err)
 }
 
 // broken is why the connection ended with err: what the server said as it hung
@@ -441,7 +439,7 @@ func (b *connection) Wait(ctx context.Context, d time.Duration) error {
 	case <-ctx.Done():
 		err = ctx.Err()
 	case <-b.client.Closed():
-		return b.broken("idle", errors.New("the connection was closed"))
+		return patient(b.broken("idle", errors.New("the connection was closed")))
 	}
 	if idle != nil {
 		end := b.within(context.WithoutCancel(ctx), answerWithin, maxAnswer, "end idle", func() error {

@@ -176,6 +176,15 @@ type slowError struct {
 	after time.Duration
 }
 
+// patient returns err, with how long to wait after it where the server says that
+// it is overloaded or away.
+func patient(err error) error {
+	if after := slow(err); after > 0 {
+		return &slowError{err, after}
+	}
+	return err
+}
+
 // Unwrap returns the failure.
 func (e *slowError) Unwrap() error { return e.error }
 

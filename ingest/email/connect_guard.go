@@ -29,6 +29,9 @@ type guard struct {
 	mu   sync.Mutex
 	left int64
 	last []byte
+	nest nesting
+	// sealedBelow says that what is read here is still under TLS.
+	sealedBelow bool
 }
 
 // maxLast is how much of the last lines is remembered.
@@ -51,6 +54,12 @@ func (g *guard) Read(p []byte) (int, error) {
 	g.last = g.last[max(0, len(g.last)-maxLast):]
 	if g.left < 0 {
 		return 0, errTooMuch
+	}
+	if g.sealedBelow {
+		return n, err
+	}
+	if !g.nest.read(p[:n]) {
+		return 0, errTooDeep
 	}
 	return n, err
 }

@@ -51,11 +51,35 @@ func NewConnection(conn net.Conn) Mailbox {
 	return b
 }
 
+// NewConnectionWith is NewConnection to a server that has IDLE, or not, and a
+// mailbox in this state.
+func NewConnectionWith(conn net.Conn, idle bool, s State) Mailbox {
+	b := NewConnection(conn).(*connection)
+	b.idle, b.state = idle, s
+	return b
+}
+
+// RefusedPause is refusedPause.
+const RefusedPause = refusedPause
+
 // Dial opens the mailbox that c names.
-func Dial(ctx context.Context, c Config) (Mailbox, error) { return (&dialer{}).dial(ctx, c.withDefaults()) }
+func Dial(ctx context.Context, c Config) (Mailbox, error) {
+	return (&dialer{}).dial(ctx, c.withDefaults())
+}
 
 // Token asks for the token that c names.
 func Token(ctx context.Context, c Config) (string, error) {
 	s, err := c.OAuth2.token(ctx, c.Username)
 	return s.Reveal(), err
+}
+
+// Nests reports whether b, read by size bytes at a time, nests too deep.
+func Nests(b []byte, size int) bool {
+	n := &nesting{}
+	for ; len(b) > 0; b = b[min(size, len(b)):] {
+		if !n.read(b[:min(size, len(b))]) {
+			return true
+		}
+	}
+	return false
 }
