@@ -91,7 +91,8 @@ type fleet struct {
 	dir    string
 	pepper string
 	token  string
-	count  int // signals sent
+	more   string // sources beside the webhook, in YAML
+	count  int    // signals sent
 }
 
 // A member is one of them.
@@ -142,10 +143,10 @@ pepper_file: %s
 people: [{number: "1001", role: manager, token_file: %s}]
 sources:
   - {channel: webhook, name: siem, kind: alertmanager, auth: {kind: bearer, token_file: %s}}
-store:
+%sstore:
   timeout: 2s
   nats: {urls: [%s]}
-`, hooks, admin, f.pepper, f.token, f.token, strings.Join(link.URLs(), ", "))
+`, hooks, admin, f.pepper, f.token, f.token, f.more, strings.Join(link.URLs(), ", "))
 	if err := os.WriteFile(filepath.Join(dir, "promptness.yml"), []byte(yaml), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -29,11 +29,13 @@ type Account struct {
 }
 
 // Mails are numbers of mails. Seen is the sum of all others, of those that wait
-// to be read, and of those that are missing.
+// to be read, and of those that are missing. The vault may take a mail a second
+// time after a crash, or once its memory of ten minutes is over: that one counts
+// as stored here, and the record knows it for a repeat.
 type Mails struct {
 	Seen        uint64 `json:"seen"`         // that the server ever listed
-	Stored      uint64 `json:"stored"`       // new to the vault
-	Known       uint64 `json:"known"`        // that the vault had already
+	Stored      uint64 `json:"stored"`       // taken by the vault
+	Known       uint64 `json:"known"`        // that the vault knew at once
 	Unreadable  uint64 `json:"unreadable"`   // not given out by the server, and noted
 	Refused     uint64 `json:"refused"`      // refused by the vault for good: erased
 	BeforeStart uint64 `json:"before_start"` // older than where reading begins
