@@ -71,7 +71,7 @@ func (s *screen) show() {
 	if s.height > 0 {
 		fmt.Fprintf(&b, "\x1b[%dA\x1b[J", s.height)
 	}
-	fmt.Fprintf(&b, "%-9s %-26s %-26s %s\n", "INCIDENT", "STORY", "POL.IMP.002", "TIME")
+	fmt.Fprintf(&b, "%-9s %-26s %-25s %s\n", "INCIDENT", "STORY", "POL.IMP.002", "TIME")
 	for _, r := range rows {
 		b.WriteString(r.line() + "\n")
 	}
@@ -106,7 +106,7 @@ type demoRow struct {
 }
 
 func (r demoRow) line() string {
-	return strings.TrimRight(fmt.Sprintf("%-9s %-26.26s %-26.26s %.15s", r.ref, r.story, r.state, r.time), " ")
+	return strings.TrimRight(fmt.Sprintf("%-9s %-26.26s %-25.25s %.16s", r.ref, r.story, r.state, r.time), " ")
 }
 
 // rows returns the present state of every incident, oldest first.

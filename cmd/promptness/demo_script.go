@@ -20,6 +20,7 @@ type demoSignal struct {
 	// (to, where that is a range).
 	received      time.Duration
 	noticed, to   time.Duration
+	prose         string   // what the sender writes, in the place of a labelled line
 	about         []string // stories whose references it quotes
 	secret        bool
 	unknownSender bool
@@ -49,6 +50,7 @@ func demoScript() []demoSignal {
 		{story: "laptop left on a train", by: byMail, noticed: 5 * h, received: 5*h - 25*m},
 		{story: "payroll sent to the wrong address", by: byMail, noticed: 7 * h, received: 5*h + 20*m},
 		{story: "odd log-in, noticed between two times", by: byMail, noticed: 4*h + 30*m, to: 4 * h, received: 3*h + 20*m},
+		{story: "work phone left in a taxi", by: byMail, prose: "We noticed about 20 minutes ago that it was gone.", received: 2*h + 30*m},
 		{story: "phishing, no time given", by: byMail, noticed: noTime, received: 3 * h},
 
 		// The mail comes first, the tool's detection is heard of late.

@@ -29,7 +29,7 @@ func demoMail(s demoSignal, n int, now time.Time, refs []incident.Ref) (raw []by
 	for _, r := range refs {
 		body = append(body, "This is about "+string(r)+".")
 	}
-	body = append(body, "", "I want to report a security incident: "+s.story+".")
+	body = append(body, s.prose, "I want to report a security incident: "+s.story+".")
 	subject := "Security incident: " + s.story
 	if s.secret {
 		subject = "SECRET - " + subject

@@ -25,6 +25,7 @@ func TestTheDemoShowsEveryVerdictAndPrintsJSONAlone(t *testing.T) {
 		"laptop left on a train":                    incident.Met,
 		"payroll sent to the wrong address":         incident.Breached,
 		"odd log-in, noticed between two times":     incident.Undetermined,
+		"work phone left in a taxi":                 incident.Met,
 		"phishing, no time given":                   incident.Unmeasured,
 		"malware on a server":                       incident.Met,
 		"folder shared with everyone":               incident.Met,
@@ -68,6 +69,7 @@ func TestTheDemosOutcomesComeOutOfItsSignals(t *testing.T) {
 		"payroll sent to the wrong address":     func(s *demoSignal) { s.received = s.noticed - 30*time.Minute },
 		"laptop left on a train":                func(s *demoSignal) { s.received = s.noticed - 90*time.Minute },
 		"phishing, no time given":               func(s *demoSignal) { s.noticed = s.received + 10*time.Minute },
+		"work phone left in a taxi":             func(s *demoSignal) { s.prose = "We noticed 2 hours ago that it was gone." },
 		"odd log-in, noticed between two times": func(s *demoSignal) { s.to = 0 },
 		"a stranger's report":                   func(s *demoSignal) { s.unknownSender = false },
 	}
@@ -75,6 +77,7 @@ func TestTheDemosOutcomesComeOutOfItsSignals(t *testing.T) {
 		"payroll sent to the wrong address":     incident.Met,
 		"laptop left on a train":                incident.Breached,
 		"phishing, no time given":               incident.Met,
+		"work phone left in a taxi":             incident.Breached,
 		"odd log-in, noticed between two times": incident.Breached,
 		"a stranger's report":                   incident.Met,
 		demoWatched:                             incident.Overdue,
