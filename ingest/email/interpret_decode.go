@@ -63,8 +63,14 @@ func byLibrary(body []byte, name string, limit int) (text []byte, ok bool) {
 	if err != nil {
 		return nil, false
 	}
-	text, err = io.ReadAll(io.LimitReader(e.Body, int64(limit)))
-	return text, err == nil
+	var out bytes.Buffer
+	size := len(body) // no encoding makes it longer
+	if name == "base64" {
+		size = base64.StdEncoding.DecodedLen(size)
+	}
+	out.Grow(min(size, limit) + bytes.MinRead)
+	_, err = out.ReadFrom(io.LimitReader(e.Body, int64(limit)))
+	return out.Bytes(), err == nil
 }
 
 // looseBase64 decodes line by line: characters that are none of base64 are left

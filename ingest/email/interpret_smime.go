@@ -257,7 +257,7 @@ func (r *berReader) octets(e element, depth int) ([]byte, bool) {
 	if depth > maxBER {
 		return nil, false
 	}
-	var out []byte
+	out := make([]byte, 0, len(e.content))
 	for in := e.content; len(in) > 0; {
 		if in[0] == 0 {
 			break

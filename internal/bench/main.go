@@ -91,6 +91,8 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	start := figure{Name: fmt.Sprintf("start, %d incidents, chain verified", o.incidents), Unit: "s"}
 	memory := figure{Name: "memory of an incident, all indexes", Unit: "B", Budget: "1 024 B", Note: "heap after start, over the number of incidents"}
 	entries := figure{Name: "entries read and verified at start", Unit: "1/s"}
+	mails := figure{Name: "plain mails interpreted, one core", Unit: "1/s", Budget: "2 000/s"}
+	large := figure{Name: "heap while a mail of 25 MB is interpreted", Unit: "MB", Budget: "100 MB", Note: "with the mail itself"}
 	for i := range o.runs {
 		say := func(what string) { fmt.Fprintf(progress, "run %d of %d: %s\n", i+1, o.runs, what) }
 		dir := filepath.Join(base, fmt.Sprint(i))
@@ -118,12 +120,21 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 		start.Runs = append(start.Runs, p.start.Seconds())
 		entries.Runs = append(entries.Runs, p.entriesPerSecond)
 		memory.Runs = append(memory.Runs, p.bytesPerIncident)
+		say("mail")
+		if n, err = benchMail(o.seconds); err != nil {
+			return err
+		}
+		mails.Runs = append(mails.Runs, n)
+		if n, err = benchLargeMail(); err != nil {
+			return err
+		}
+		large.Runs = append(large.Runs, n)
 		start.Note = fmt.Sprintf("%d entries in %d messages", p.entries, p.messages)
 		if err := os.RemoveAll(dir); err != nil {
 			return err
 		}
 	}
-	figures := []*figure{&fsync, &webhooks, &fold, &start, &entries, &memory}
+	figures := []*figure{&fsync, &webhooks, &fold, &start, &entries, &memory, &mails, &large}
 	for _, f := range figures {
 		f.Median = median(f.Runs)
 	}
