@@ -380,7 +380,7 @@ func (s *scan) numericDate(i int, sep string, w *written) (int, bool) {
 			return i, false
 		}
 		if !s.cueBefore(i, "on", "date", "dated", "since", "from", "between", "and") && s.at(i-1).lex.is&weekdayName == 0 && !w.timed && !s.timeAfter(i+3) &&
-			!(s.at(i-1).lex.does == detects || s.at(i-1).lex.does == happens) {
+			!(b.digits == 2 && s.at(i-1).lex.does == detects || b.digits == 2 && s.at(i-1).lex.does == happens) {
 			return i, false
 		}
 		w.day, w.monthFirst = dayRef{kind: onDate, date: d}, american

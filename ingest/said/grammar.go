@@ -74,6 +74,9 @@ func (s *scan) atom(k, j, lo int, joined bool, w *written) (int, bool) {
 	if w.part == noPart || w.mod == "" && t.is("early", "late", "first") {
 		before := *w
 		if next, ok := s.partAt(k, w); ok {
+			if w.day.kind == noDay {
+				w.day = before.day
+			}
 			if before.day.kind != noDay && w.day != before.day {
 				*w = before // two days
 			} else {

@@ -81,7 +81,7 @@ func LabelAt(text string, a Anchor) (in incident.Interval, flags []incident.Flag
 func (r *resolver) value(text string) (x answer, words [2]int, ok bool) {
 	read := newReader(text)
 	toks, ok := read.sentence()
-	if !ok {
+	if !ok || read.ended == '?' {
 		return x, words, false
 	}
 	s := scan{toks: toks, text: text, a: &r.a}

@@ -102,6 +102,7 @@ type prose struct {
 	all      []Saying
 	told     []bool             // for each of all: it is when somebody told of it
 	asks     incident.Milestone // of which the sentence before asked when it was
+	lastOf   incident.Milestone // that of the time of day said last
 	signed   bool               // the closing words have been read
 	times    []written          // of the sentence at hand
 	happened []event            // likewise

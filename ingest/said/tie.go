@@ -327,9 +327,6 @@ func (p *prose) secondHand(ties []tie, k int, e *event) {
 // and found". It is only so where the noticing has no time of its own.
 func (p *prose) onArrival(s *scan, ties []tie, k int, e *event) {
 	w, t := &p.times[k], &ties[k]
-	if !w.timed {
-		return
-	}
 	when, and := false, false
 	for j := min(e.at, w.from) - 1; j >= 0 && j >= e.at-7; j-- {
 		if s.at(j).is("when", "as", "on", "upon", "after", "once", "while") {
@@ -352,7 +349,7 @@ func (p *prose) onArrival(s *scan, ties []tie, k int, e *event) {
 		}
 		and = s.at(w.end).text == "and" && d.at > w.end && d.at <= w.end+3
 		if when || and {
-			t.of, t.soon = incident.Detected, e.arrives
+			t.of, t.soon = incident.Detected, e.arrives && w.timed
 		}
 		return
 	}
@@ -384,6 +381,12 @@ func (s *scan) planned(w *written, asked bool) bool {
 func (p *prose) say(s *scan, w *written, t *tie) {
 	r := p.resolver
 	over := r.spoke && p.count-p.saidIn <= 1 && w.timed && w.day.kind == noDay && w.part == noPart
+	switch {
+	case t.of == incident.Detected && p.lastOf != incident.Detected:
+		w.order = 1
+	case t.of == incident.Occurred && p.lastOf == incident.Detected:
+		w.order = -1
+	}
 	x, ok := r.resolve(w, over)
 	if !ok {
 		return
@@ -409,7 +412,7 @@ func (p *prose) say(s *scan, w *written, t *tie) {
 		p.saidIn = p.count
 	}
 	if x.timed {
-		r.last, r.prev = x.in, x.fidelity
+		r.last, r.prev, p.lastOf = x.in, x.fidelity, t.of
 	}
 	p.told = append(p.told, t.told && t.of == incident.Detected)
 	p.all = append(p.all, Saying{

@@ -74,14 +74,27 @@ func (r *resolver) undated(w *written, now time.Time, over bool, x answer) (answ
 			x.merge(yesterday, &done)
 		}
 	}
-	if over && r.spoke && r.said != today {
-		then, ok := r.onDay(w, r.said, now)
-		before := r.last.Closed() && then.in.Latest.Before(r.last.Earliest)
-		if ok && !then.in.Earliest.After(r.a.Receipt) && !(before && done) {
-			x.merge(then, &done)
-			x.flag(incident.FlagEitherDay)
+	if !over || !r.spoke || r.said == today {
+		return x, done
+	}
+	then, ok := r.onDay(w, r.said, now)
+	if !ok || then.in.Earliest.After(r.a.Receipt) {
+		return x, done
+	}
+	// What was noticed was noticed after it had happened.
+	if w.order > 0 && r.last.Closed() {
+		if then.in.Latest.Before(r.last.Earliest) && done {
+			return x, done
+		}
+		if then.in.Earliest.Before(r.last.Earliest) && r.last.Earliest.Before(then.in.Latest) {
+			then.in.Earliest = r.last.Earliest
 		}
 	}
+	if w.order < 0 && r.last.Closed() && done && x.in.Earliest.After(r.last.Latest) {
+		done = false
+	}
+	x.merge(then, &done)
+	x.flag(incident.FlagEitherDay)
 	return x, done
 }
 

@@ -34,6 +34,7 @@ type written struct {
 	most       time.Duration
 	later      bool // counted on from the time said before
 	atOnce     bool // it was straight after that
+	order      int  // it must be after (1) or before (-1) the time said last
 	exact      bool // a number was given and no word that makes it vague
 	monthFirst bool
 }
