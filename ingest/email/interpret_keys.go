@@ -1,6 +1,7 @@
 package email
 
 import (
+	"regexp"
 	"strings"
 
 	"github.com/ministryofjustice/incident-promptness/incident"
@@ -19,7 +20,7 @@ func (m *mailing) keys(own, quoted string, found []labelled) (keys []incident.Ke
 		seen[k] = true
 		keys = append(keys, k)
 	}
-	for _, ref := range incident.FindRefs(own) {
+	for _, ref := range findRefs(own) {
 		add(incident.KeyOwn, string(ref), false)
 	}
 	thread := func(name string) []string {
@@ -47,15 +48,32 @@ func (m *mailing) keys(own, quoted string, found []labelled) (keys []incident.Ke
 			add(incident.KeyMail, refs[i], false)
 		}
 	}
-	for _, ref := range incident.FindRefs(quoted) {
+	for _, ref := range findRefs(quoted) {
 		add(incident.KeyOwn, string(ref), true)
 	}
-	for _, re := range m.references {
+	for _, re := range m.referencesIn(quoted) {
 		for _, s := range re.FindAllString(quoted, incident.MaxKeys) {
 			add(incident.KeyTicket, ticket(s), true)
 		}
 	}
 	return keys
+}
+
+// findRefs is incident.FindRefs for texts of which most hold none.
+func findRefs(text string) []incident.Ref {
+	if !strings.Contains(text, "p-") && !strings.Contains(text, "P-") {
+		return nil
+	}
+	return incident.FindRefs(text)
+}
+
+// referencesIn returns the patterns to look for in text: all, or none where none
+// of them is there.
+func (r *rules) referencesIn(text string) []*regexp.Regexp {
+	if r.anyOf == nil || !r.anyOf.MatchString(text) {
+		return nil
+	}
+	return r.references
 }
 
 // tickets adds the references of ticket systems in the sender's own words:
@@ -78,7 +96,7 @@ func (m *mailing) tickets(own string, found []labelled, add func(incident.KeyKin
 			add(incident.KeyTicket, ticket(l.value), true)
 		}
 	}
-	for _, re := range m.references {
+	for _, re := range m.referencesIn(own) {
 		all := map[string]bool{}
 		found := re.FindAllString(own, incident.MaxKeys)
 		for _, s := range found {

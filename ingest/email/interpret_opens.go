@@ -5,6 +5,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/ministryofjustice/incident-promptness/incident"
 	"github.com/ministryofjustice/incident-promptness/ingest/said"
@@ -32,8 +34,8 @@ func Subjects() map[string]expr.Type {
 	}
 }
 
-// maxText of the variable text, in bytes: an expression has a bound on what it
-// costs, and looking through text is most of it.
+// maxSubjectText bounds the variable text, in bytes: an expression has a bound
+// on what it costs, and looking through text is most of it.
 const maxSubjectText = 32 << 10
 
 var subjects = sync.OnceValues(func() (*expr.Env, error) { return expr.NewEnv(Subjects()) })
@@ -122,7 +124,7 @@ type sighting struct {
 
 // sight looks at what the mail says.
 func (m *mailing) sight(k kind, found []labelled, keys []incident.Key) sighting {
-	s := sighting{kind: k, detection: said.Detects(m.own), word: m.opens != nil && m.opens.MatchString(m.own)}
+	s := sighting{kind: k, detection: said.Detects(m.own), word: m.hasWord(strings.ToLower(oneLine(m.own)))}
 	for _, l := range found {
 		switch l.field {
 		case labelReference, labelOrganisation: // stand in signatures as well
@@ -136,6 +138,28 @@ func (m *mailing) sight(k kind, found []labelled, keys []incident.Key) sighting 
 	}
 	s.advice = !s.automatic && !s.labelled && !s.reference && !s.ownReference && !s.detection && asksAdvice(m.own)
 	return s
+}
+
+// hasWord reports whether one of opens_when_words stands in text, in lower case
+// and with one space between words, as a word of its own.
+func (r *rules) hasWord(text string) bool {
+	inWord := func(c rune) bool { return unicode.IsLetter(c) || unicode.IsNumber(c) }
+	for _, w := range r.words {
+		for at := 0; ; {
+			i := strings.Index(text[at:], w)
+			if i < 0 {
+				break
+			}
+			begin, end := at+i, at+i+len(w)
+			before, _ := utf8.DecodeLastRuneInString(text[:begin])
+			after, _ := utf8.DecodeRuneInString(text[end:])
+			if !inWord(before) && !inWord(after) {
+				return true
+			}
+			at = begin + 1
+		}
+	}
+	return false
 }
 
 // opening decides what the mail does where no incident is there yet. An

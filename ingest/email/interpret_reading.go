@@ -58,7 +58,8 @@ type rules struct {
 	reading
 	labels     []label // longest first
 	references []*regexp.Regexp
-	opens      *regexp.Regexp // nil: no word opens
+	anyOf      *regexp.Regexp // one of references: most mails have none
+	words      []string       // of opens_when_words, lower case
 	condition  *condition     // nil: as email/1 had it
 	machines   []machine
 }
@@ -84,16 +85,15 @@ func compile(text json.RawMessage) (*rules, error) {
 		}
 		r.references = append(r.references, re)
 	}
-	if len(r.Words) > 0 {
-		words := make([]string, len(r.Words))
-		for i, w := range r.Words {
-			words[i] = regexp.QuoteMeta(w)
-		}
-		re, err := regexp.Compile(`(?i)(?:^|[^\pL\pN])(?:` + strings.Join(words, "|") + `)(?:$|[^\pL\pN])`)
+	if len(r.References) > 0 {
+		re, err := regexp.Compile(`(?i)\b(?:(?:` + strings.Join(r.References, `)|(?:`) + `))\b`)
 		if err != nil {
-			return nil, fmt.Errorf("read mailbox rule: %w", err)
+			return nil, fmt.Errorf("read mailbox rule: references: %w", err)
 		}
-		r.opens = re
+		r.anyOf = re
+	}
+	for _, w := range r.Words {
+		r.words = append(r.words, strings.ToLower(oneLine(w)))
 	}
 	if r.OpensWhen != "" {
 		c, err := compileCondition(r.OpensWhen)
