@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/ministryofjustice/incident-promptness/incident"
@@ -74,7 +75,15 @@ func mailbox() incident.SourceRule {
 	return c.Rule()
 }
 
-// benchMail interprets plain mails on one core and returns how many a second.
+// busy is for how long the processors have been busy with this program.
+func busy() (time.Duration, error) {
+	var u syscall.Rusage
+	err := syscall.Getrusage(syscall.RUSAGE_SELF, &u)
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano()), err
+}
+
+// benchMail interprets plain mails on one core and returns how many for each
+// second that it is busy: what else runs on the machine does not count.
 func benchMail(seconds int) (float64, error) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	raw := strings.ReplaceAll(plainMail, "\n", "\r\n")
@@ -82,6 +91,10 @@ func benchMail(seconds int) (float64, error) {
 	received := time.Date(2026, 11, 23, 10, 20, 30, 0, time.UTC)
 	var x email.Interpreter
 	began, n := time.Now(), 0
+	before, err := busy()
+	if err != nil {
+		return 0, err
+	}
 	for time.Since(began) < time.Duration(seconds)*time.Second {
 		for range 100 {
 			n++
@@ -91,7 +104,8 @@ func benchMail(seconds int) (float64, error) {
 			}
 		}
 	}
-	return float64(n) / time.Since(began).Seconds(), nil
+	after, err := busy()
+	return float64(n) / (after - before).Seconds(), err
 }
 
 // benchLargeMail interprets a mail of 25 MB and returns the most megabytes that
