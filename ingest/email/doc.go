@@ -7,12 +7,16 @@
 // The mailbox is opened with EXAMINE and bodies are fetched with BODY.PEEK. How
 // far it was read stands in KV under "imap.<source>", as JSON:
 //
-//	{"uidvalidity":7,"last_uid":4711,"last_internaldate":"…","start":"…"}
+//	{"uidvalidity":7,"last_uid":4711,"last_internaldate":"…","start":"…","account":{…}}
 //
 // It is saved after Put, so that a crash between the two reads mails again and
 // loses none; the same bytes are the same signal. A new UIDVALIDITY means that
 // the numbers mean nothing any more: everything since two days before
 // last_internaldate is read again. start bounds what is ever read.
+//
+// account says what became of every mail that the server ever listed: numbers,
+// and UIDs as IMAP writes them. Every ten minutes the whole mailbox is held
+// against it, and what was passed over is read.
 //
 // # What is stored in the place of a mail
 //
