@@ -19,7 +19,8 @@ type scan struct {
 	a    *Anchor
 	// labelled is one more than the token that a label has said to be a time.
 	labelled int
-	dated    int // the token behind the day that was read last
+	deep     bool // the end of a range is read
+	dated    int  // the token behind the day that was read last
 }
 
 // at returns token i, or one that is nothing.

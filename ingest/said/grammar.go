@@ -387,7 +387,12 @@ func (s *scan) farEnd(w *written, lo int) {
 	for s.at(next).is("the", "about", "around", "on", "at", "approximately") {
 		next++
 	}
+	if s.deep {
+		return // the end of a range has no end of its own
+	}
+	s.deep = true
 	to, ok := s.parse(next, w.end+1)
+	s.deep = false
 	if !ok || to.ago != w.ago || to.toward != nil {
 		if w.cue == "between" && !w.ranged {
 			w.bound = after

@@ -56,21 +56,18 @@ type reader struct {
 }
 
 func newReader(text string) *reader {
-	return &reader{text: text, lower: lowerASCII(text), words: lexicon(), toks: make([]token, 0, longSentence+1)}
+	return &reader{text: text, lower: lowerASCII(text), words: lexicon(), toks: make([]token, 0, 48)}
 }
 
 // lowerASCII keeps every byte where it is.
 func lowerASCII(s string) string {
-	var b strings.Builder
-	b.Grow(len(s))
-	for i := range len(s) {
-		c := s[i]
+	b := []byte(s)
+	for i, c := range b {
 		if 'A' <= c && c <= 'Z' {
-			c += 'a' - 'A'
+			b[i] = c + 'a' - 'A'
 		}
-		b.WriteByte(c)
 	}
-	return b.String()
+	return string(b)
 }
 
 // sentence returns the tokens of the next sentence; the slice is good until the
