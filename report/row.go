@@ -26,6 +26,8 @@ type Row struct {
 	Leaves       int                   `json:"leaves,omitempty"` // signals that nobody vouches for, among them
 	Waiting      int                   `json:"waiting,omitempty"`
 	Clocks       []RowClock            `json:"clocks,omitempty"`
+	// Legs are two for a report that reached the service desk first.
+	Legs []Leg `json:"legs,omitempty"`
 }
 
 // A RowClock is a clock of an incident, as judged at its last entry.
@@ -65,7 +67,7 @@ func newRow(rec *incident.IncidentRecord) Row {
 	r := Row{
 		Ref: rec.Ref, Status: rec.Open, Into: rec.Into, Restricted: rec.Attrs.Restricted,
 		Source: rec.Source, First: rec.First, Signals: rec.Signals, Leaves: rec.Leaves,
-		Waiting: len(rec.Decide), Canary: rec.Attrs.Canary,
+		Waiting: len(rec.Decide), Canary: rec.Attrs.Canary, Legs: legs(rec.Times),
 	}
 	if !r.Restricted {
 		r.Organisation, r.Impact = rec.Attrs.Organisation, rec.Attrs.Impact

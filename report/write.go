@@ -157,7 +157,9 @@ func delay(c *RowClock, now time.Time) string {
 
 // between returns the bounds of a delay to the minute: the shortest rounded
 // down, the longest up, so that both stay true.
-func between(c *RowClock) string {
+func between(c *RowClock) string { return spanWords(c.Shortest, c.Longest) }
+
+func spanWords(shortest, longest *incident.Span) string {
 	up := func(d time.Duration) time.Duration {
 		if r := d.Truncate(time.Minute); r != d {
 			return r + time.Minute
@@ -165,16 +167,16 @@ func between(c *RowClock) string {
 		return d
 	}
 	switch {
-	case c.Shortest == nil && c.Longest == nil:
+	case shortest == nil && longest == nil:
 		return "not known"
-	case c.Longest == nil:
-		return "at least " + brief(c.Shortest.D().Truncate(time.Minute))
-	case c.Shortest == nil:
-		return "at most " + brief(up(c.Longest.D()))
+	case longest == nil:
+		return "at least " + brief(shortest.D().Truncate(time.Minute))
+	case shortest == nil:
+		return "at most " + brief(up(longest.D()))
 	}
-	from, to := brief(c.Shortest.D().Truncate(time.Minute)), brief(up(c.Longest.D()))
-	if *c.Shortest == *c.Longest && c.Shortest.D() < time.Hour {
-		return length(c.Shortest.D().Truncate(time.Second))
+	from, to := brief(shortest.D().Truncate(time.Minute)), brief(up(longest.D()))
+	if *shortest == *longest && shortest.D() < time.Hour {
+		return length(shortest.D().Truncate(time.Second))
 	}
 	if from == to {
 		return from

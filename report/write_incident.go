@@ -20,6 +20,7 @@ func WriteIncident(w io.Writer, d *Detail, now time.Time) error {
 			t.say(2, "%s", timeWords(&d.Times[i]))
 		}
 	}
+	t.legs(d.Legs)
 	for i := range d.Clocks {
 		c := &d.Clocks[i]
 		t.gap(clockHeading(c))
@@ -85,6 +86,17 @@ func (t *text) heading(r *Row, asked incident.Ref) {
 		about = append(about, "a test signal of our own")
 	}
 	t.say(2, "%s", strings.Join(about, "; "))
+}
+
+// legs prints how the report came by the desk, where it did.
+func (t *text) legs(of []Leg) {
+	if len(of) == 0 {
+		return
+	}
+	t.gap("By way of the service desk")
+	for i := range of {
+		t.say(2, "%s", legWords(&of[i]))
+	}
 }
 
 func clockHeading(c *RowClock) string {

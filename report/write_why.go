@@ -22,6 +22,9 @@ func WriteWhy(w io.Writer, d *Derivation) error {
 		t.say(4, "not before: %s", gaveWords(x.Earliest))
 		t.say(4, "not after: %s", gaveWords(x.Latest))
 	}
+	for i := range d.Incident.Legs {
+		t.say(2, "%s", legWords(&d.Incident.Legs[i]))
+	}
 	t.gap("3. The clocks")
 	if len(d.Clocks) == 0 {
 		t.say(2, "none runs: nobody has opened it")
