@@ -169,7 +169,7 @@ func TestWhatASignatureGives(t *testing.T) {
 		{"blanks that end the header to some", swap(good, "To: reports", " \r\nTo: reports"), "/ policy"},
 		{"a header without end", strings.TrimSuffix(good[:strings.Index(good, "\r\n\r\n")], "\r\n"), "/ policy"},
 		{"a header too large", swap(good, "To: reports", "X: "+strings.Repeat("a", 130<<10)+"\r\nTo: reports"), "/ policy"},
-		{"fields without number", swap(good, "To: reports", strings.Repeat("X: a\r\n", 2000)+"From: hidden@example.org\r\nTo: reports"), "/ policy"},
+		{"fields without number", swap(good, "To: reports", strings.Repeat("X: a\r\n", 1500)+"To: reports"), "/ policy"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if got := results(email.NewProver(keys().zone.txt).Verify(t.Context(), []byte(tt.mail))); got != tt.want {
