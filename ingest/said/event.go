@@ -33,7 +33,11 @@ func (s *scan) events(within func(int) bool, asked bool, into []event) []event {
 		}
 		e := event{at: i, end: i + 1}
 		if t.lex.does == nothing {
-			if s.participle(i) || t.is("had", "knew") && s.at(i-1).text == "last" {
+			switch {
+			case t.text == "had" && s.at(i+1).is("a", "an", "another") && s.receives(i, &e) && e.of != "":
+				e.unasked = s.unasked(&e, asked)
+				into = append(into, e)
+			case s.participle(i), t.text == "had" && s.at(i-1).text == "last":
 				into = append(into, e)
 			}
 			continue
@@ -69,6 +73,14 @@ func (s *scan) participle(i int) bool {
 	if t.lex != (lexeme{}) || !strings.HasSuffix(t.text, "ed") || len(t.text) < 5 || t.is("damaged", "cracked", "unattended", "abandoned", "addressed", "labelled", "marked",
 		"unsecured", "unredacted", "needed", "indeed", "supposed", "concerned", "involved", "affected", "named", "called", "redacted", "unlocked", "locked") {
 		return false
+	}
+	for j := i - 1; j >= 0 && j > i-6; j-- {
+		if s.at(j).is("that", "who", "which") {
+			return true // "that a man entered"
+		}
+		if s.at(j).lex.is&joins != 0 || s.at(j).kind == aMark {
+			break
+		}
 	}
 	return s.at(i-1).is("was", "were", "been", "had", "i", "we", "he", "she", "they", "i'd", "he'd", "she'd", "we'd") ||
 		s.at(i-2).is("was", "were", "been", "had") && s.at(i-1).kind == aWord && s.at(i-1).lex.is&(joins|subject) == 0
@@ -193,7 +205,7 @@ func (s *scan) tell(i int, e *event) bool {
 		switch {
 		case t.is("took"):
 			if next.text != "place" {
-				return false
+				return !next.is("until", "till", "about", "us", "me", "a") && next.kind == aWord && next.lex.is&numberWord == 0
 			}
 			e.of, e.strong = incident.Occurred, true
 		case next.is("missing", "astray", "down", "wrong", "out", "walkabout") || next.text == "to" && s.anyOf("wrong", "incorrect", "unintended"):
@@ -219,7 +231,7 @@ func (s *scan) detects(i int, e *event, described bool) bool {
 	t := s.at(i)
 	switch {
 	case t.text == "aware":
-		if !s.at(i-1).is("became", "become", "becoming", "made", "was", "were", "been", "am", "are", "is", "got", "now", "first", "fully", "not", "aware", "wasn't", "weren't", "i'm", "we're", "only", "already", "initially") {
+		if i > 0 && !s.at(i-1).is("became", "become", "becoming", "made", "was", "were", "been", "am", "are", "is", "got", "now", "first", "fully", "not", "aware", "wasn't", "weren't", "i'm", "we're", "only", "already", "initially") {
 			return false
 		}
 		if s.at(i-1).text == "made" && s.at(i-2).text == "be" {
@@ -299,6 +311,26 @@ func (s *scan) finds(i int, e *event) bool {
 		}
 	case t.is("located", "confirmed", "understood"):
 		return true // found again, or not for the first time
+	case t.is("pointed"):
+		if s.follows(i, 3, "out") == 0 {
+			return false
+		}
+		e.told = true
+	case t.is("brought", "drawn"):
+		if s.follows(i, 6, "attention", "notice") == 0 && s.precedes(i, 4, "attention") == 0 {
+			return t.text == "brought"
+		}
+		e.told, e.strong = true, true
+	case t.is("let"):
+		switch {
+		case next.is("me", "us") && s.at(i+2).text == "know" && s.at(i-1).text != "please":
+			e.told = true
+		case next.is("you") && s.at(i+2).text == "know":
+			e.of = incident.Reported
+			return s.at(i-1).text != "to"
+		default:
+			return false
+		}
 	case t.is("learned", "learnt", "determined", "established", "diagnosed", "recognised", "recognized"):
 		if s.at(i-1).is("lessons", "be", "as", "well", "is", "are") {
 			return false
@@ -432,6 +464,7 @@ func (s *scan) informs(i int, e *event) bool {
 	case passive && s.precedes(aux-1, 4, "i", "we", "i've", "we've", "i'd", "we'd", "us", "and", "having", "after", "when", "then", "just", "first") > 0, passive && aux == 1:
 		e.of = incident.Detected
 	case s.follows(i, 3, "me", "us") > 0,
+		s.follows(i, 2, "staff", "officers") > 0 && s.precedes(i, 3, "i", "we") == 0,
 		!passive && !s.toUs(i) && s.precedes(i, 3, "i", "we", "i've", "we've") == 0 && (s.follows(i, 8, "saying", "telling", "asking") > 0 || s.toSay(i)):
 		e.of = incident.Detected
 	case passive && s.follows(i, 2, "to") > 0 && s.follows(i, 5, "me", "us", "our", "my") > 0:
@@ -477,6 +510,8 @@ func (s *scan) reports(i int, e *event) bool {
 		return t.text == "lodged"
 	}
 	switch {
+	case t.is("raised", "logged") && (s.follows(i, 4, "alert", "alarm", "alerts") > 0 || s.precedes(i, 8, "alert", "alarm") > 0 || s.at(0).is("alert", "alarm")):
+		e.of, e.strong = incident.Detected, true
 	case s.follows(i, 5, "me", "us") > 0 && s.follows(i, 5, "to", "with") > 0:
 		e.of = incident.Detected
 	case s.toUs(i), t.text != "reported" && s.reportObject(i):
@@ -484,6 +519,8 @@ func (s *scan) reports(i int, e *event) bool {
 	case s.toOthers(i), t.text != "reported":
 	case s.at(i-1).is("as") || s.at(i+1).is("by") && !s.at(i+2).is("me", "us"):
 		// it was reported by someone: to us or to whom, nobody says
+	case s.at(i-1).kind == aWord && s.at(i-1).lex == (lexeme{}) && !s.at(i-1).is("then", "first", "also", "immediately", "time", "date", "have", "since", "finally", "promptly", "subsequently", "initially", "formally", "duly", "now", "straight"):
+		// "a user reported": to whom, nobody says
 	default:
 		e.of = incident.Reported
 	}

@@ -112,7 +112,7 @@ func (p *prose) apart(s *scan, w *written, best int) bool {
 		if t.lex.is&joins != 0 && t.text != "that" || t.is(",", ";", ":", "-", "(") {
 			break
 		}
-		if t.is("call", "ring", "phone", "contact", "will", "i'll", "we'll", "shall", "available", "free", "meeting") && !s.at(j-1).is("a", "the") {
+		if t.is("call", "ring", "phone", "contact", "will", "i'll", "we'll", "shall", "available", "free", "meeting") && !s.at(j-1).is("a", "the", "this", "another", "phone") {
 			return true // of what is to come
 		}
 		switch {
@@ -370,7 +370,7 @@ func (s *scan) planned(w *written, asked bool) bool {
 			continue
 		}
 		if t.lex.is&ahead != 0 && !(t.text == "due" && s.at(j+1).text == "to") && !(t.is("please") && s.at(j+1).is("note", "be")) ||
-			t.is("open") && s.at(j+1).is("from", "until", "between", "mon", "monday", "daily", "at") || t.is("would", "hours", "opens", "opening", "working", "every", "daily", "weekdays", "usually", "normally", "always", "urgent", "call", "ring", "phone", "must", "can", "could", "train", "tel", "office:") {
+			t.is("call", "ring", "phone") && !s.at(j-1).is("a", "the", "this", "phone", "my", "our") || t.is("open") && s.at(j+1).is("from", "until", "between", "mon", "monday", "daily", "at") || t.is("would", "hours", "opens", "opening", "working", "every", "daily", "weekdays", "usually", "normally", "always", "urgent", "must", "can", "could", "train", "tel", "office:") {
 			return true
 		}
 	}
