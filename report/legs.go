@@ -46,12 +46,12 @@ func legs(times []incident.Time) []Leg {
 		!team.Interval.Latest.IsZero() && desk.Interval.Earliest.After(team.Interval.Latest) {
 		return nil
 	}
-	return []Leg{leg(LegDesk, detected, desk), leg(LegTeam, desk, team)}
+	return []Leg{legOf(LegDesk, detected, desk), legOf(LegTeam, desk, team)}
 }
 
-// leg bounds the delay from one milestone to the next as the verdict does
+// legOf bounds the delay from one milestone to the next as the verdict does
 // (rules.md section 3): nothing is negative, an open end leaves its bound out.
-func leg(name string, from, to incident.Time) Leg {
+func legOf(name string, from, to incident.Time) Leg {
 	l := Leg{Leg: name, From: incident.Detected, To: incident.ReportedToDesk, Open: !to.Interval.Known(), Weak: from.Weak || to.Weak}
 	if name == LegTeam {
 		l.From, l.To = incident.ReportedToDesk, incident.Reported
