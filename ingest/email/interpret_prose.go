@@ -1,6 +1,7 @@
 package email
 
 import (
+	"bytes"
 	"regexp"
 	"strings"
 	"sync"
@@ -191,9 +192,9 @@ func prose(text string, a said.Anchor, known bool) []said.Saying {
 	if known || len(all) == 0 {
 		return all
 	}
-	const earlier = 40 * 24 * time.Hour // another month, another time of day
+	const later = 40*24*time.Hour + 5*time.Hour + 17*time.Minute // another month, another time of day
 	b := a
-	b.Receipt = a.Receipt.Add(-earlier - 5*time.Hour - 17*time.Minute)
+	b.Receipt = a.Receipt.Add(later)
 	b.Sent = time.Time{}
 	again := said.Prose(text, b)
 	var same []said.Saying
@@ -328,13 +329,16 @@ func (m *mailing) blankLabelled(b []byte, l labelled) {
 }
 
 // quotedText returns the text of the mail in which only stands what others said,
-// each byte at its place: quoted lines and the subject of an answer.
+// each byte at its place: quoted lines without the signs before them, and the
+// subject of an answer.
 func (m *mailing) quotedText() []byte {
 	b := []byte(m.body)
 	for i, l := range m.lines {
+		s := b[l.begin:l.end]
 		if !l.quoted && (i > 0 || !m.answers) {
-			blank(b[l.begin:l.end])
+			blank(s)
 		}
+		blank(s[:len(s)-len(bytes.TrimLeft(s, "> \t"))])
 	}
 	return b
 }
