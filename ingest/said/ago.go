@@ -29,8 +29,11 @@ func (s *scan) agoAt(i, lo int) (w written, ok bool) {
 	case t.is("while") && s.at(i+1).text == "ago" && s.at(i-1).is("little", "short"):
 		return s.counted(w, i-2, i+2, 0, time.Hour), true
 	}
-	if t.kind != aNumber && t.lex.is&(numberWord) == 0 && !t.is("a", "an", "half", "couple", "few", "several", "quarter", "minutes", "hours") {
+	if t.kind != aNumber && t.lex.is&(numberWord) == 0 && !t.is("\u00bd", "\u00bc", "\u00be", "a", "an", "half", "couple", "few", "several", "quarter", "minutes", "hours") {
 		return w, false
+	}
+	if t.is("a", "an") && s.at(i-1).text == "of" {
+		return w, false // a part of an hour, of which the rest was not read
 	}
 	least, most, next, exact, ok := s.amount(i)
 	if !ok {
@@ -84,7 +87,7 @@ func (s *scan) agoAt(i, lo int) (w written, ok bool) {
 		return w, true
 	}
 	w.exact = exact && !w.about && w.near == 0
-	if least >= 24*time.Hour && least%(24*time.Hour) == 0 && !w.later {
+	if w.ago && s.at(next-1).lex.unit >= 24*time.Hour && least%(24*time.Hour) == 0 && !w.later {
 		// counted in days: it is a day, perhaps with a time of day
 		if exact && least == most {
 			w.ago, w.day = false, dayRef{kind: daysAgo, n: int(least / (24 * time.Hour))}
@@ -297,6 +300,11 @@ func (s *scan) oneAmount(i int) (least, most time.Duration, next int, exact, ok 
 	lo := 0.0
 	j := i
 	switch {
+	case t.is("\u00bd", "\u00bc", "\u00be"):
+		lo, j = map[string]float64{"\u00bd": 0.5, "\u00bc": 0.25, "\u00be": 0.75}[t.text], i+1
+		for s.at(j).is("of", "a", "an") {
+			j++
+		}
 	case t.kind == aNumber && t.digits <= 3:
 		if s.partOfNumber(i) && !s.at(i-1).is("-", "~", "h", "hr", "hrs") {
 			return no()
@@ -306,6 +314,11 @@ func (s *scan) oneAmount(i int) (least, most time.Duration, next int, exact, ok 
 			lo, j = lo+float64(s.at(j+1).n)/10, j+2
 		} else if s.at(j).text == "\u00bd" {
 			lo, j = lo+0.5, j+1
+		} else if d := s.at(j + 1); s.at(j).text == "/" && s.at(j).glued && d.kind == aNumber && (d.n == 2 || d.n == 4) && t.n < d.n {
+			lo, j = lo/float64(d.n), j+2 // 1/2 hour
+			for s.at(j).is("of", "a", "an") {
+				j++
+			}
 		}
 	default:
 		n, next, ok := s.numberAt(i)

@@ -212,7 +212,7 @@ func (s *scan) weekday(i int, w *written) (int, bool) {
 		return after, true
 	}
 	if n := s.at(j); n.kind == aNumber && n.n >= 1 && n.n <= 31 && s.at(j+1).is("st", "nd", "rd", "th") && s.at(j+1).glued {
-		w.day = dayRef{kind: dayOfMonth, n: n.n}
+		w.day = dayRef{kind: dayOfMonth, n: n.n, weekday: day, named: true}
 		return j + 2, true
 	}
 	w.day = dayRef{kind: onWeekday, weekday: day}

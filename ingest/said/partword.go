@@ -111,6 +111,13 @@ func (s *scan) thisPart(i int, w *written) (int, bool) {
 		i++
 	}
 	t := s.at(i)
+	if t.is("am", "pm") {
+		w.day, w.part = dayRef{kind: daysAgo}, morning
+		if t.text == "pm" {
+			w.part = halfDay
+		}
+		return i + 1, true
+	}
 	if t.is("early", "late", "mid") {
 		if next, ok := s.modified(i, w); ok {
 			w.day = dayRef{kind: daysAgo}

@@ -209,7 +209,7 @@ func (s *scan) begins(i int) bool {
 	case t.kind == aNumber:
 		return true
 	case t.kind != aWord:
-		return false
+		return t.is("\u00bd", "\u00bc", "\u00be")
 	case t.lex.is&(numberWord|monthName|weekdayName|partName) != 0:
 		return true
 	}

@@ -289,7 +289,7 @@ func (r *resolver) days(w *written, now time.Time) (days []daySpan, doubt, ok bo
 		c := civil{today.year, today.month, d.n}
 		for range 3 {
 			if c.exists() && !today.before(c) {
-				return one(c), false, true
+				return one(c), false, !d.named || c.utc(0).Weekday() == d.weekday
 			}
 			c.month--
 			if c.month == 0 {

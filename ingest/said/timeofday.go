@@ -188,12 +188,20 @@ func (r *resolver) pairs(w *written, c civil, now time.Time, x *answer) ([]pair,
 		return in[0].Earliest
 	}
 	today := c == r.civilOf(now)
+	if w.ranged && (morning.from == morning.to) != (after.from == after.to) {
+		// "between 11 and 1" is over noon rather than over midnight
+		x.flag(incident.FlagEitherHalf)
+		if morning.from == morning.to {
+			return []pair{morning}, true
+		}
+		return []pair{after}, true
+	}
 	switch {
 	case start.hour == 12: // noon, unless that is still to come
 		if start.hourOnly {
 			x.flag(incident.FlagEitherHalf)
 		}
-		if begins(after).After(r.a.Receipt) && !begins(morning).After(r.a.Receipt) && w.day.kind != noDay {
+		if begins(after).After(r.a.Receipt) && !begins(morning).After(r.a.Receipt) && (w.day.kind != noDay || r.ofDay(now) < 6*time.Hour) {
 			x.flag(incident.FlagEitherHalf)
 			return []pair{morning}, true
 		}
