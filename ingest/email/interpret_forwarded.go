@@ -297,12 +297,9 @@ func attribution(s string) (date, from string, opened, ok bool) {
 // datePart returns the beginning of s up to its time of day, with what belongs
 // to it.
 func datePart(s string) string {
-	colon := -1
-	for i := 1; i+2 < len(s) && i < 120; i++ {
-		if (s[i] == ':' || s[i] == '.' || s[i] == 'h') && digit(s[i-1]) && digit(s[i+1]) && digit(s[i+2]) && (i+3 == len(s) || !digit(s[i+3])) {
-			colon = i
-			break
-		}
+	colon := clockSign(s, ":")
+	if colon < 0 {
+		colon = clockSign(s, ".h")
 	}
 	if colon < 0 {
 		return ""
@@ -325,6 +322,18 @@ func datePart(s string) string {
 		}
 		end += skipped + n
 	}
+}
+
+// clockSign returns where one of signs stands between the hour and the minute
+// of a time of day; -1 where there is none.
+func clockSign(s, signs string) int {
+	for i := 1; i+2 < len(s) && i < 120; i++ {
+		if strings.IndexByte(signs, s[i]) >= 0 && digit(s[i-1]) && digit(s[i+1]) && digit(s[i+2]) &&
+			(i+3 == len(s) || !digit(s[i+3]) && s[i+3] != '.') {
+			return i
+		}
+	}
+	return -1
 }
 
 func digit(c byte) bool { return c >= '0' && c <= '9' }

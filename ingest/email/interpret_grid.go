@@ -43,7 +43,7 @@ func (g *grid) startCell(head bool) {
 // endCell closes the cell. What stands outside of cells, which is an error of
 // the page, is a cell as well.
 func (g *grid) endCell() {
-	text := strings.Trim(g.cell.String(), " \t\n")
+	text := strings.TrimSpace(g.cell.String())
 	if g.open || text != "" {
 		g.row = append(g.row, cell{text, g.head || g.heavy > 0 && g.light <= 1})
 	}

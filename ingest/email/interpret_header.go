@@ -334,6 +334,9 @@ func parseDate(s string) (time.Time, bool) {
 			offset = -offset
 		}
 	case m[8] != "":
+		if rest := s[len(m[0]):]; rest != "" && (rest[0] == '+' || rest[0] == '-') {
+			return time.Time{}, false // UTC+5:30 is not UTC
+		}
 		var ok bool
 		if offset, ok = said.Zone(m[8]); !ok {
 			return time.Time{}, false

@@ -159,15 +159,9 @@ func (r *renderer) start(t html.Token, closed bool) {
 			f.words(" " + v + " ")
 		}
 	default:
-		if t.Data == "div" || t.Data == "span" || t.Data == "p" {
-			switch style := squeezed(attr(t, "style")); {
-			case strings.Contains(style, "display:table-cell"):
-				f.tab()
-				return
-			case outlookRule(t, style):
-				f.line(ruleLine)
-				return
-			}
+		if t.Data == "div" && outlookRule(t, squeezed(attr(t, "style"))) {
+			f.line(ruleLine)
+			return
 		}
 		if block(t.Data) {
 			f.newline(false)
