@@ -50,6 +50,8 @@ type Box struct {
 	// searched says that the mailbox was searched after the sweep. Owned by Run.
 	searched bool
 
+	moves moves // owned by Run
+
 	mu      sync.Mutex
 	status  Status
 	account Account
@@ -75,6 +77,9 @@ type Status struct {
 	Reconnects uint64 // failed connections and broken ones
 	// Renumbered counts changes of UIDVALIDITY.
 	Renumbered uint64
+	// Moved counts mails that were moved (move_to), MoveFailed those that could
+	// not be, at each try.
+	Moved, MoveFailed uint64
 }
 
 // New returns a Box. It reads the files that cfg names, so that what is wrong
@@ -161,6 +166,7 @@ func (b *Box) session(ctx context.Context) (read bool, err error) {
 		return false, err
 	}
 	defer box.Close()
+	b.moves.stored = nil // what was not saved is read again
 	p, err := b.position(ctx, box, began)
 	if err != nil {
 		return false, err
@@ -179,6 +185,9 @@ func (b *Box) session(ctx context.Context) (read bool, err error) {
 			return read, err
 		}
 		b.note(func(s *Status) { s.Read = began })
+		if p, err = b.moveAway(ctx, box, p); err != nil {
+			return read, err
+		}
 		if b.searched {
 			b.searched = false
 			continue // the server may have told meanwhile of news, and tells once

@@ -52,10 +52,14 @@ type Config struct {
 	// OAuth2, in the place of PasswordFile, has a token asked for.
 	OAuth2 *OAuth2 `yaml:"oauth2"`
 
-	// Mailbox to read. Default INBOX. It is never changed. People who read it
-	// too may move a mail away before we have seen it: have the server copy
-	// what comes in to a folder of ours.
+	// Mailbox to read. Default INBOX. Without move_to it is never changed.
+	// People who read it too may move a mail away before we have seen it: have
+	// the server copy what comes in to a folder of ours.
 	Mailbox string `yaml:"mailbox"`
+
+	// MoveTo, if set, is the folder into which a mail is moved once it is stored
+	// for good. It must be there. Without it nothing in the mailbox is changed.
+	MoveTo string `yaml:"move_to"`
 
 	// Poll is after how long at most the mailbox is looked into, beside being
 	// told of new mail by the server. Default 60s; between 1s and 4m.
@@ -206,6 +210,7 @@ func (c Config) Validate() error {
 		bad("tls: unknown %q (have implicit, starttls, none)", c.TLS)
 	}
 	all = append(all, c.validateAuth()...)
+	all = append(all, c.validateMove())
 	if d := c.Poll.D(); d < time.Second || d > maxIdle {
 		bad("poll: must lie between 1s and %s, is %s", maxIdle, d)
 	}

@@ -75,11 +75,13 @@ type dialer struct {
 	// odd counts, by UID, how often the answer could not be read when the mail
 	// was listed.
 	odd map[uint32]int
-	of  uint32 // the UIDVALIDITY that odd is of
+	// copied are mails that are in the folder of move_to and still here.
+	copied uids
+	of     uint32 // the UIDVALIDITY that both are of
 }
 
-// dial connects, logs in and opens the mailbox for reading only. What it logs in
-// with is read anew each time, so that it can be changed without a restart; a
+// dial connects, logs in and opens the mailbox, for reading only unless mails are
+// to be moved. What it logs in with is read anew each time, so that it can be changed without a restart; a
 // token is asked for before, so that no connection waits for it.
 func (d *dialer) dial(ctx context.Context, c Config) (mailbox, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialWithin)
@@ -141,7 +143,11 @@ func (d *dialer) dial(ctx context.Context, c Config) (mailbox, error) {
 		b.Close()
 		return nil, fail("log in to", "", err)
 	}
-	if err := b.open(c.Mailbox); err != nil {
+	if c.MoveTo != "" && !b.mayMove() {
+		b.Close()
+		return nil, fail("open the mailbox at", hintNoMove, errNoMove)
+	}
+	if err := b.open(c.Mailbox, c.MoveTo == ""); err != nil {
 		b.Close()
 		return nil, fail("open the mailbox at", "check mailbox, and that the account may read it", err)
 	}
@@ -193,16 +199,17 @@ func (b *connection) tell() {
 	}
 }
 
-// open opens the mailbox with EXAMINE, by which nothing in it can be changed.
-func (b *connection) open(name string) error {
-	d, err := b.client.Select(name, &imap.SelectOptions{ReadOnly: true}).Wait()
+// open opens the mailbox, where it is to be read only with EXAMINE, by which
+// nothing in it can be changed.
+func (b *connection) open(name string, readOnly bool) error {
+	d, err := b.client.Select(name, &imap.SelectOptions{ReadOnly: readOnly}).Wait()
 	if err != nil {
 		return err
 	}
 	b.idle = b.client.Caps().Has(imap.CapIdle)
 	b.state = state{uidValidity: d.UIDValidity, uidNext: uint32(d.UIDNext)}
 	if b.past.of != d.UIDValidity {
-		b.past.odd, b.past.of = map[uint32]int{}, d.UIDValidity
+		b.past.odd, b.past.copied, b.past.of = map[uint32]int{}, nil, d.UIDValidity
 	}
 	if d.UIDNext > 0 {
 		return nil

@@ -3,6 +3,7 @@ package email
 import (
 	"context"
 	"net"
+	"slices"
 	"time"
 
 	"github.com/emersion/go-imap/v2/imapclient"
@@ -82,4 +83,21 @@ func Nests(b []byte, size int) bool {
 		}
 	}
 	return false
+}
+
+// What a test needs of moving.
+type Mover = mover
+
+// UIDsOf is uidsOf.
+func UIDsOf(list ...uint32) UIDs { return uidsOf(list) }
+
+// Parts yields the UIDs of the sets into which s is divided.
+func Parts(s UIDs, n uint64) func(func([]uint32) bool) {
+	return func(yield func([]uint32) bool) {
+		for part := range s.parts(n) {
+			if !yield(slices.Collect(part.all())) {
+				return
+			}
+		}
+	}
 }

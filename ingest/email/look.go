@@ -105,7 +105,7 @@ func (b *Box) retry(ctx context.Context, box mailbox, p position, list uids) (po
 		if s.Stub == StubUnreadable {
 			continue
 		}
-		what, err := b.put(ctx, s)
+		what, err := b.put(ctx, uid, s)
 		if err != nil {
 			return p, err
 		}

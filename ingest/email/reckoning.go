@@ -19,6 +19,9 @@ type reckoning struct {
 	// Gone are those that were listed and had left when they were asked for.
 	Gone tally `json:"gone,omitzero"`
 
+	// Moving are the mails that are stored and to be moved (move_to).
+	Moving uids `json:"moving,omitempty"`
+
 	// Floor is the UID at and below which the tallies keep numbers only, but for
 	// the mails of the last days: what is there is settled.
 	Floor uint32 `json:"floor,omitempty"`

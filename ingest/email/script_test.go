@@ -206,8 +206,8 @@ func pauseOf(err error) time.Duration {
 }
 
 // newHider returns the address of one that passes on what a server says, but for
-// a word.
-func newHider(t testing.TB, to, word string) string {
+// some words.
+func newHider(t testing.TB, to string, words ...string) string {
 	t.Helper()
 	return script(t, func(k *talk) {
 		up, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", to)
@@ -221,7 +221,10 @@ func newHider(t testing.TB, to, word string) string {
 		})
 		for in := bufio.NewReader(up); ; {
 			line, err := in.ReadString('\n')
-			if _, errSay := io.WriteString(k.conn, strings.ReplaceAll(line, word, "")); err != nil || errSay != nil {
+			for _, w := range words {
+				line = strings.ReplaceAll(line, w, "")
+			}
+			if _, errSay := io.WriteString(k.conn, line); err != nil || errSay != nil {
 				return
 			}
 		}

@@ -86,9 +86,11 @@ func (b *Box) save(ctx context.Context, box mailbox, p position) error {
 		}
 		p.Account.compact(recent)
 	}
+	b.plan(p.Account)
 	if err := p.save(ctx, b.positions, b.cfg.Name); err != nil {
 		return err
 	}
+	b.moves.stored = nil
 	b.show(p)
 	return nil
 }
@@ -151,11 +153,11 @@ func (b *Box) take(ctx context.Context, box mailbox, uid uint32, mail listed) (o
 		return 0, err
 	}
 	delete(b.tries, uid)
-	return b.put(ctx, s)
+	return b.put(ctx, uid, s)
 }
 
 // put stores what was read of one mail.
-func (b *Box) put(ctx context.Context, s incident.Signal) (outcome, error) {
+func (b *Box) put(ctx context.Context, uid uint32, s incident.Signal) (outcome, error) {
 	got, err := b.sink.Put(ctx, s)
 	switch {
 	case ingest.IsPermanent(err):
@@ -179,6 +181,7 @@ func (b *Box) put(ctx context.Context, s incident.Signal) (outcome, error) {
 			c.TooLarge++
 		}
 	})
+	b.noteStored(uid, s.Stub)
 	switch {
 	case s.Stub == StubUnreadable:
 		return outUnreadable, nil

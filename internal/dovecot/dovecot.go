@@ -306,6 +306,33 @@ func (s *Server) Untouched() bool {
 	return len(seen) == 0
 }
 
+// MakeFolder makes a folder beside the INBOX.
+func (s *Server) MakeFolder(name string) {
+	s.tb.Helper()
+	for _, d := range []string{"", "cur", "new", "tmp"} {
+		dir := filepath.Join(s.dir, "mail/."+name, d)
+		must(s.tb, os.Mkdir(dir, 0o700))
+		must(s.tb, os.Chown(dir, s.uid, s.gid))
+	}
+}
+
+// Folder returns the mails in a folder, in no order. The INBOX is "".
+func (s *Server) Folder(name string) [][]byte {
+	s.tb.Helper()
+	if name != "" {
+		name = "." + name
+	}
+	files, err := filepath.Glob(filepath.Join(s.dir, "mail", name, "[cn][ue][rw]", "*"))
+	must(s.tb, err)
+	var all [][]byte
+	for _, f := range files {
+		if b, err := os.ReadFile(f); err == nil { // it may have been moved just now
+			all = append(all, b)
+		}
+	}
+	return all
+}
+
 // Remove deletes every mail, as a person would in another program.
 func (s *Server) Remove() {
 	s.tb.Helper()
