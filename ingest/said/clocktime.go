@@ -69,6 +69,9 @@ func (s *scan) settle(c clock, next int, sure certainty, leading bool) (clock, i
 		}
 		return c, next + 1, strong
 	}
+	if s.at(next).text == "." && s.at(next).glued && s.at(next+1).glued && s.at(next+1).is("am", "pm") {
+		next++ // 9.am
+	}
 	if x, ok := s.halfOfDay(next); ok {
 		next++
 		sure = strong

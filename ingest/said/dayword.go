@@ -68,6 +68,12 @@ func (s *scan) day(i int, w *written) (next int, ok bool) {
 		if s.at(i+1).text == "this" || s.at(i+1).text == "last" || s.at(i+1).text == "that" {
 			return s.day(i+1, w)
 		}
+	case "one", "some":
+		if s.at(i+1).is("day", "time") && t.text == "one" || s.at(i+1).is("days", "weeks", "months") && s.at(i+2).is("ago", "back") {
+			return set(dayRef{kind: vague}, 2)
+		}
+	case "recently":
+		return set(dayRef{kind: vague}, 1)
 	case "weekend":
 		return set(dayRef{kind: weekend}, 1)
 	case "this", "last", "past", "next", "previous", "following":
@@ -86,6 +92,9 @@ func (s *scan) day(i int, w *written) (next int, ok bool) {
 func (s *scan) theDay(i int, w *written) (int, bool) {
 	t := s.at(i)
 	switch {
+	case t.is("other") && (s.at(i+1).text == "day" || s.at(i+1).text == "week" || s.at(i+1).lex.is&partName != 0):
+		w.day = dayRef{kind: vague}
+		return i + 2, true
 	case t.is("weekend"):
 		w.day = dayRef{kind: weekend}
 		return i + 1, true
@@ -148,6 +157,9 @@ func (s *scan) determined(i int, w *written) (int, bool) {
 		default:
 			w.day = dayRef{kind: weekend}
 		}
+		return next, true
+	case u.is("month", "year", "quarter", "fortnight") && t.is("last", "past", "previous"):
+		w.day = dayRef{kind: vague}
 		return next, true
 	case u.text == "day":
 		switch t.text {
@@ -367,6 +379,17 @@ func (s *scan) numericDate(i int, sep string, w *written) (int, bool) {
 		}
 		w.day, w.monthFirst = dayRef{kind: onDate, date: d}, e.monthFirst
 		return i + 5, true
+	case (sep == "." || sep == "-") && !three && a.digits <= 2 && s.at(i+1).glued && b.glued && a.n >= 1 && a.n <= 31 && b.n >= 1 && b.n <= 12 && !w.timed:
+		// 22.11 at 9.15am
+		j := i + 3
+		if s.at(j).text == "." {
+			j++
+		}
+		if !s.at(j).is("at", "@", "around", "about", "approx", "approximately") || !s.timeAfter(j) || s.at(i-1).text == "at" {
+			return i, false
+		}
+		w.day = dayRef{kind: onDate, date: civil{0, time.Month(b.n), a.n}}
+		return j, true
 	case sep == "/" && !three && a.digits <= 2 && s.at(i+1).glued && b.glued:
 		// 23/11: only where something else says that it is a date
 		d := civil{0, time.Month(b.n), a.n}
@@ -391,7 +414,7 @@ func (s *scan) numericDate(i int, sep string, w *written) (int, bool) {
 
 // timeAfter reports whether a time of day follows at once.
 func (s *scan) timeAfter(i int) bool {
-	for s.at(i).is(",", "at", "-", "@", "about", "around") {
+	for s.at(i).is(",", "at", "-", "@", "about", "around", "approx", "approximately") {
 		i++
 	}
 	t := s.at(i)
@@ -404,7 +427,15 @@ func (s *scan) timeAfter(i int) bool {
 
 // monthFirst reads November 23rd, 2026.
 func (s *scan) monthFirst(i int, w *written) (int, bool) {
-	t, d := s.at(i), s.at(i+1)
+	t := s.at(i)
+	if s.at(i+1).text == "." && s.at(i+1).glued && s.at(i+2).kind == aNumber {
+		i++ // Nov. 22
+	}
+	d := s.at(i + 1)
+	if d.kind != aNumber && (t.upper || t.text != "may" && t.text != "march") && s.at(i-1).is("in", "last", "early", "late", "mid", "during", "since") {
+		w.day = dayRef{kind: vague}
+		return i + 1, true
+	}
 	if d.kind != aNumber || d.digits > 2 || d.n < 1 || d.n > 31 || t.is("may", "mar", "march") && !t.upper || s.at(i+2).text == ":" && s.at(i+2).glued {
 		return i, false
 	}

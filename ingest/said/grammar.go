@@ -120,6 +120,12 @@ func (s *scan) times(k, lo int, joined bool, w *written) (int, bool) {
 	}
 	var b written
 	s.back(k, lo, &b)
+	if s.at(next).text == "ish" || s.at(next).text == "-" && s.at(next+1).text == "ish" {
+		b.about = true
+		if next++; s.at(next).text == "ish" {
+			next++
+		}
+	}
 	cued := timedCue(&b) || b.cue == ":" && sure == weak || k == s.labelled-1
 	stop, ranged := c, false
 	next = s.zone(next, &b)

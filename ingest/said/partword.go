@@ -69,7 +69,7 @@ func (s *scan) partAt(i int, w *written) (next int, ok bool) {
 		}
 		return i + 2, true
 	}
-	if t.is("am", "pm") && w.day.kind != noDay && !w.timed && s.at(i-1).kind == aWord && s.at(i-1).lex.is&numberWord == 0 && !s.at(i-1).is("i") {
+	if t.is("am", "pm") && w.day.kind != noDay && !w.timed && (s.dated == i || s.at(i-1).kind == aWord) && s.at(i-1).lex.is&numberWord == 0 && !s.at(i-1).is("i") {
 		w.part = morning // Friday am
 		if t.text == "pm" {
 			w.part = halfDay

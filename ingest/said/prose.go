@@ -214,7 +214,7 @@ func (s *scan) begins(i int) bool {
 		return true
 	}
 	switch t.text {
-	case "today", "tday", "yesterday", "yest", "yday", "tomorrow", "tmrw", "tonight", "the", "day", "same", "that", "later", "earlier", "weekend",
+	case "today", "tday", "yesterday", "yest", "yday", "tomorrow", "tmrw", "tonight", "the", "day", "same", "that", "later", "earlier", "weekend", "some", "recently",
 		"this", "last", "past", "next", "previous", "following", "noon", "midday", "midnight", "half", "quarter", "early", "late", "mid", "middle",
 		"first", "small", "wee", "close", "end", "start", "tea", "dinner", "breakfast", "just", "moments", "seconds", "moment", "second", "minute",
 		"immediately", "instantly", "straight", "right", "at", "while", "a", "an", "couple", "few", "several", "minutes", "hours":

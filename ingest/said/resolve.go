@@ -77,7 +77,7 @@ func (r *resolver) ofDay(t time.Time) time.Duration {
 // resolve returns when w was, or false where that cannot be said. over says
 // that a time without a day may be of the day spoken of before, or of today.
 func (r *resolver) resolve(w *written, over bool) (answer, bool) {
-	if w.badZone || w.day.wrong || w.day.kind == future || w.day.to.year == 1 {
+	if w.badZone || w.day.wrong || w.day.kind == future || w.day.kind == vague || w.day.to.year == 1 {
 		return answer{}, false
 	}
 	var out answer
@@ -317,7 +317,7 @@ func (r *resolver) days(w *written, now time.Time) (days []daySpan, doubt, ok bo
 			n = d.n
 		}
 		return one(r.said.add(n)), false, true
-	case future:
+	case future, vague:
 	}
 	return nil, false, false
 }

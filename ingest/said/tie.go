@@ -1,6 +1,8 @@
 package said
 
 import (
+	"time"
+
 	"github.com/ministryofjustice/incident-promptness/incident"
 )
 
@@ -192,6 +194,11 @@ func (p *prose) together(ties []tie) {
 		}
 		for i := range p.times {
 			d := &p.times[i]
+			coarse := d.day.kind == weekend || d.day.kind == thisWeek || d.day.kind == vague || d.ago && d.most >= 24*time.Hour
+			if i != k && coarse && !d.timed && (ties[i].event == ties[k].event || i < k && d.from <= 1) {
+				ties[k].drop = true // at 9.15 of which of those days?
+				break
+			}
 			if i == k || d.timed || d.ago || d.later || d.day.kind == noDay || d.toward != nil || d.bound != closed || ties[i].drop || d.day.kind == weekend || d.day.kind == thisWeek {
 				continue
 			}
@@ -199,6 +206,7 @@ func (p *prose) together(ties []tie) {
 			case ties[i].event == ties[k].event:
 				w.day, w.part, w.monthFirst = d.day, d.part, d.monthFirst
 				ties[i].drop = true
+				ties[k].carried = i > k && d.from-w.end > 3
 			case i < k && d.from <= 1:
 				w.day, w.part, w.monthFirst = d.day, d.part, d.monthFirst
 				ties[k].carried = true
@@ -377,6 +385,22 @@ func (s *scan) planned(w *written, asked bool) bool {
 	return w.day.kind == onWeekday && w.toward != nil
 }
 
+// strayDay reports whether a word of the sentence names a day that was not
+// read: the time beside it may be of that day.
+func (p *prose) strayDay(s *scan) bool {
+	for i := range s.toks {
+		t := &s.toks[i]
+		if t.kind != aWord || p.within(i) {
+			continue
+		}
+		if t.lex.is&weekdayName != 0 && t.text != "sat" && t.text != "sun" || t.lex.is&monthName != 0 && !t.is("may", "mar", "march", "dec") ||
+			t.is("day", "days", "week", "weeks", "weekend", "month", "holiday", "christmas", "easter", "boxing", "yesterday's", "yesterdays", "friday's", "monday's") && !s.at(i-1).is("all", "every", "a", "per", "each", "working", "next") {
+			return true
+		}
+	}
+	return false
+}
+
 // say resolves w and adds what it says.
 func (p *prose) say(s *scan, w *written, t *tie) {
 	r := p.resolver
@@ -395,7 +419,7 @@ func (p *prose) say(s *scan, w *written, t *tie) {
 	if late && t.of == "" {
 		return // a plan
 	}
-	if t.carried {
+	if t.carried || w.timed && w.day.kind == noDay && !w.later && p.strayDay(s) {
 		x.flag(incident.FlagEitherDay)
 	}
 	if t.soon && !late {

@@ -101,5 +101,6 @@ const (
 	thisWeek
 	sameDay // that day, the same day
 	nextDay // the following day
+	vague   // the other day, in October: no day that could be named
 	future  // tomorrow
 )
