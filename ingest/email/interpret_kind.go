@@ -58,7 +58,7 @@ var kindPatterns = sync.OnceValue(func() (p struct{ away, daemon, undelivered, u
 		`this is the mail system at host|delivery has failed to these recipients|your message (?:did not reach|to .{1,200} couldn't be delivered|wasn't delivered)|` +
 		`the following (?:address(?:es|\(es\))?|message to|organization rejected) |this is an automatically generated delivery status|i'm afraid i wasn't able to deliver your message|` +
 		`a message that you sent (?:could not|has not yet) be|the original message was received at )`)
-	p.stamp = regexp.MustCompile(`(?im)^[>\s]*` + strings.ToLower(incident.StampHeader) + `:[ \t]*(?:\r?\n[> \t]+)?([^\s;]{1,400};[A-Za-z0-9_-]{22})`)
+	p.stamp = regexp.MustCompile(`(?im)^[> \t]*` + strings.ToLower(incident.StampHeader) + `:[ \t]*(?:\r?\n[> \t]+)?([^\s;]{1,400};[A-Za-z0-9_-]{22})`)
 	return p
 })
 
@@ -216,10 +216,17 @@ var advicePatterns = sync.OnceValue(func() (p struct{ asks, happened *regexp.Reg
 	return p
 })
 
+// maxAdvice bounds, in bytes, the new text of a mail that is taken for a mere
+// question.
+const maxAdvice = 8 << 10
+
 // asksAdvice reports whether text only asks whether or how something may be
 // done. Where something seems to have happened the answer is no: a report that
 // ends in a question is a report.
 func asksAdvice(text string) bool {
 	p := advicePatterns()
+	if len(text) > maxAdvice {
+		return false // a person looks at what opened
+	}
 	return p.asks.MatchString(text) && !p.happened.MatchString(text)
 }

@@ -136,7 +136,7 @@ func (m *mailing) sight(k kind, found []labelled, keys []incident.Key) sighting 
 		s.reference = s.reference || !key.Weak && key.Kind == incident.KeyTicket
 		s.ownReference = s.ownReference || !key.Weak && key.Kind == incident.KeyOwn
 	}
-	s.advice = !s.automatic && !s.labelled && !s.reference && !s.ownReference && !s.detection && asksAdvice(m.own)
+	s.advice = !s.automatic && !s.labelled && !s.reference && !s.ownReference && !s.detection && asksAdvice(strings.TrimSpace(m.own))
 	return s
 }
 
