@@ -55,7 +55,7 @@ func (d *document) attach(in *document) {
 		}
 	}
 	date, _ := get(in.fields, "date")
-	f.sentText = prefix(oneLine(date), 200)
+	f.sentText = prefix(oneLine(decodeWords(date)), 200)
 	f.sent, f.zoned = sentAt(f.sentText)
 	// A mail's own lines, so that its date can be pointed at.
 	text := "From: " + prefix(oneLine(decodeWords(from)), 500) + "\nDate: "
