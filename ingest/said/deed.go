@@ -22,18 +22,18 @@ const (
 
 // verbs lists what is known. A verb that is not listed decides nothing.
 func verbs(does func(d deed, list string)) {
-	does(detects, "noticed noticing notice notices spotted spotting spot discovered discovering discover discovery discoveries detected detecting detect detection "+
+	does(detects, "realises realizes spots discovers detects identifies noticed noticing notice notices spotted spotting spot discovered discovering discover discovery discoveries detected detecting detect detection "+
 		"realised realising realise realized realizing realize aware unearthed uncovered unnoticed undetected undiscovered "+
 		"flagged identified identifying identify identification observed observing suspected knew known witnessed dawned twigged clocked spied")
 	does(finds, "found finding find finds saw see seen seeing sees picked caught recognised recognized learned learnt heard understood became become "+
-		"pointed brought drawn remembered let established determined confirmed came located diagnosed")
-	does(happens, "happened happening happen happens occurred occurring occur occurs sent sending stolen stole theft thefts lost losing loss clicked clicking "+
+		"noted come pointed brought drawn remembered let established determined confirmed came located diagnosed")
+	does(happens, "hit clicks happened happening happen happens occurred occurring occur occurs sent sending stolen stole theft thefts lost losing loss clicked clicking "+
 		"opened shared sharing emailed-out disclosed disclosing published uploaded downloaded forwarded attached accessed misplaced mislaid dropped "+
 		"posted leaked exposed compromised hacked attacked infected breached breach broke broken forgot forgotten misdirected misaddressed "+
 		"taken snatched robbed burgled tampered crashed deleted printed handed disposed plugged inserted overheard released transferred "+
 		"incident event occurrence mugged pickpocketed started began begun infiltrated phished scammed tailgated uninstalled installed failed dispatched faxed "+
 		"committed emailed-it replied disappeared vanished smashed forced encrypted mis-sent missent copied bcc'd cc'd intercepted wiped collided")
-	does(informs, "told tell telling informed inform informing notified notify notifying advised advise advising called call calling calls phoned phone phoning rang ring ringing emailed email emailing mailed "+
+	does(informs, "rung told tell telling informed inform informing notified notify notifying advised advise advising called call calling calls phoned phone phoning rang ring ringing emailed email emailing mailed "+
 		"contacted contact contacting messaged message texted alerted alerting warned warning escalated escalate escalating spoke spoken speaking forwarded-it wrote writing approached")
 	does(reports, "reported report reporting reports raised raise raising logged submitted submit submitting lodged")
 	does(arrives, "arrived arriving arrive arrival returned returning back opening unlocking unlocked reached")

@@ -37,12 +37,12 @@ func (s *scan) events(within func(int) bool, asked bool, into []event) []event {
 			case t.text == "had" && s.at(i+1).is("a", "an", "another") && s.receives(i, &e) && e.of != "":
 				e.unasked = s.unasked(&e, asked)
 				into = append(into, e)
-			case s.participle(i), t.text == "had" && s.at(i-1).text == "last":
+			case s.participle(i), within(i+1) && strings.HasSuffix(t.text, "ed") && len(t.text) > 4 && t.lex == (lexeme{}), t.text == "had" && s.at(i-1).text == "last":
 				into = append(into, e)
 			}
 			continue
 		}
-		if t.lex.present && !s.infinitive(i) && t.lex.does != alerts {
+		if t.lex.present && !s.infinitive(i) && t.lex.does != alerts && !(strings.HasSuffix(t.text, "s") && within(0)) {
 			continue
 		}
 		if s.at(i-1).text == "last" && s.at(i-2).text != "at" {
@@ -70,7 +70,7 @@ func (s *scan) events(within func(int) bool, asked bool, into []event) []event {
 // tells of something else: "was placed", "had parked".
 func (s *scan) participle(i int) bool {
 	t := s.at(i)
-	if t.lex != (lexeme{}) || !strings.HasSuffix(t.text, "ed") || len(t.text) < 5 || t.is("damaged", "cracked", "unattended", "abandoned", "addressed", "labelled", "marked",
+	if t.lex != (lexeme{}) || !strings.HasSuffix(t.text, "ed") && s.at(i-1).text != "been" || s.at(i-1).text == "been" && t.is("there", "here", "very", "able", "busy", "like") || len(t.text) < 5 || t.is("damaged", "cracked", "unattended", "abandoned", "addressed", "labelled", "marked",
 		"unsecured", "unredacted", "needed", "indeed", "supposed", "concerned", "involved", "affected", "named", "called", "redacted", "unlocked", "locked") {
 		return false
 	}
@@ -81,6 +81,9 @@ func (s *scan) participle(i int) bool {
 		if s.at(j).lex.is&joins != 0 || s.at(j).kind == aMark {
 			break
 		}
+	}
+	if s.at(i-1).text == "been" {
+		return true
 	}
 	return s.at(i-1).is("was", "were", "been", "had", "i", "we", "he", "she", "they", "i'd", "he'd", "she'd", "we'd") ||
 		s.at(i-2).is("was", "were", "been", "had") && s.at(i-1).kind == aWord && s.at(i-1).lex.is&(joins|subject) == 0
@@ -220,7 +223,7 @@ func (s *scan) tell(i int, e *event) bool {
 		return true
 	case other:
 		e.noun = s.precedes(i, 3, "during", "on", "in", "at", "for", "after", "before", "of") > 0
-		e.leads = t.is("checked", "looked", "searched", "counted")
+		e.leads = t.is("checking", "looking", "checked", "looked", "searched", "counted")
 		return !t.is("last", "break", "close", "court", "train", "shift", "backup", "training") && (!described || t.is("meeting", "appointment", "interview", "visit"))
 	case nothing:
 	}
@@ -311,6 +314,11 @@ func (s *scan) finds(i int, e *event) bool {
 		}
 	case t.is("located", "confirmed", "understood"):
 		return true // found again, or not for the first time
+	case t.is("come"):
+		if s.follows(i, 4, "light", "attention", "notice") == 0 && !next.is("across") {
+			return false
+		}
+		e.strong = true
 	case t.is("pointed"):
 		if s.follows(i, 3, "out") == 0 {
 			return false

@@ -30,6 +30,7 @@ func (s *scan) informs(i int, e *event) bool {
 		e.of, e.strong = incident.Occurred, true
 	}
 	e.told = e.of == incident.Detected
+	e.arrives = e.of == "" && !passive && s.precedes(i, 3, "i", "we", "i've", "we've") == 0 && !s.toOthers(i)
 	if e.of == incident.Detected && t.is("alerted", "alerting", "notified", "informed", "warned") {
 		e.strong = true
 	}

@@ -118,6 +118,6 @@ var lexicon = sync.OnceValue(func() map[string]lexeme { //nolint:gochecknoglobal
 	class(harm, "stolen theft missing lost loss gone phishing phish scam spam malware virus ransomware breach breached wrong incorrect incorrectly mistake error suspicious suspected unauthorised unauthorized unlocked unattended leaked leak exposed disclosed disclosure personal sensitive confidential data compromised hacked hack attack fraud fraudulent tampered misdirected unusual strange odd weird infected encrypted password passwords credentials vulnerability intruder break-in broken insecure unsecured laptop phone device files file records memory usb stick drive document documents papers paperwork open link attachment recipient address addresses security incident bag")
 
 	verbs(does)
-	add("notice notices spot discover find finds realise realize detect identify see sees flag call email ring phone report contact inform notify tell alert click open happen happens occur occurs send sends lose steal leave arrive meet", func(_ int, l *lexeme) { l.present = true })
+	add("notice notices realises realizes spots discovers detects identifies clicks spot discover find finds realise realize detect identify see sees flag call email ring phone report contact inform notify tell alert click open happen happens occur occurs send sends lose steal leave arrive meet", func(_ int, l *lexeme) { l.present = true })
 	return words
 })

@@ -1,6 +1,8 @@
 package said
 
 import (
+	"slices"
+
 	"github.com/ministryofjustice/incident-promptness/incident"
 )
 
@@ -129,8 +131,7 @@ func (p *prose) sentence(toks []token, asked bool) {
 	s := scan{toks: toks, text: p.read.text, a: &p.resolver.a}
 	p.find(&s)
 	p.happened = s.events(p.within, asked, p.happened[:0])
-	p.justNow(&s)
-	if len(p.times) > 0 {
+	if len(p.times)+len(p.happened) > 0 {
 		p.tie(&s, asked)
 	}
 	p.asks = ""
@@ -233,17 +234,18 @@ func (p *prose) within(i int) bool {
 	return false
 }
 
-// justNow adds the time of what was "just" noticed, if no other is there.
-func (p *prose) justNow(s *scan) {
-	if len(p.times) > 0 {
-		return
-	}
+// justThen adds the time of what was "just" noticed, where no other is.
+func (p *prose) justThen(s *scan, ties []tie) []tie {
 	for i := range p.happened {
 		e := &p.happened[i]
-		if e.of == incident.Detected && e.just > 0 && !e.denied && !e.unasked {
+		if e.of != incident.Detected || e.just == 0 || e.denied || e.unasked || p.within(e.just-1) {
+			continue
+		}
+		if timed := slices.ContainsFunc(ties, func(t tie) bool { return t.event == i }); !timed {
 			j := e.just - 1
 			p.times = append(p.times, s.counted(written{}, j, j+1, 0, About))
-			return
+			return append(ties, tie{event: i, of: e.of})
 		}
 	}
+	return ties
 }

@@ -314,7 +314,7 @@ func TestADayIsCarriedOn(t *testing.T) {
 		{"It happened on Thursday. We noticed the next day at 10am.", "O 19Nov 00:00 to 19Nov 23:59 date_only; D 20Nov 10:00"},
 		// Of which day nobody can tell: both.
 		{"It was sent on Friday. We noticed at 09:15.", "O 20Nov 00:00 to 20Nov 23:59 date_only; D 20Nov 09:15 to 09:15 either_day"},
-		{"It was sent on Friday at 17:00. We noticed at 09:15.", "O 20Nov 17:00; D 09:15"},
+		{"It was sent on Friday at 17:00. We noticed at 09:15.", "O 20Nov 17:00; D 09:15 either_day"},
 	})
 }
 

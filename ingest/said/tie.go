@@ -23,6 +23,7 @@ func (p *prose) tie(s *scan, asked bool) {
 	for k := range p.times {
 		ties[k] = p.nearest(s, k)
 	}
+	ties = p.justThen(s, ties)
 	p.together(ties)
 	first := len(p.all)
 	for _, later := range [...]bool{false, true} { // what counts on from another comes after it
@@ -86,7 +87,9 @@ func (p *prose) nearest(s *scan, k int) tie {
 	}
 	t := tie{event: best}
 	if best >= 0 {
-		t.of = p.happened[best].of
+		e := &p.happened[best]
+		t.of = e.of
+		t.soon = e.of == incident.Detected && w.timed && e.at > w.end && s.at(w.end).text == "and" && !p.verb[w.from] && p.saidBy(s, w)
 	}
 	return t
 }
@@ -114,7 +117,8 @@ func (p *prose) apart(s *scan, w *written, best int) bool {
 		if t.lex.is&joins != 0 && t.text != "that" || t.is(",", ";", ":", "-", "(") {
 			break
 		}
-		if t.is("call", "ring", "phone", "contact", "will", "i'll", "we'll", "shall", "available", "free", "meeting") && !s.at(j-1).is("a", "the", "this", "another", "phone") {
+		if t.is("will", "i'll", "we'll", "shall", "available", "free") ||
+			t.is("call", "ring", "phone", "contact") && (j == 0 || s.at(j-1).is("please", "to", "can", "will", "or", "and", ",", "either")) {
 			return true // of what is to come
 		}
 		switch {
@@ -130,6 +134,9 @@ func (p *prose) apart(s *scan, w *written, best int) bool {
 			content++
 		}
 		subject = subject || t.lex.is&joins == 0
+	}
+	if e.at >= w.end && content > 1 && p.saidBy(s, w) && s.at(w.end).is("and", "but", ";") {
+		return e.of != incident.Detected || e.at > w.end+3 // "I sat down at 9 and noticed"
 	}
 	if !subject || content == 0 || !verb || content < 3 && !denied && s.anyOf("who") {
 		return false // "it was Priya at 9.15"
@@ -181,6 +188,21 @@ func (p *prose) measure(s *scan) {
 		verb = verb || e < len(p.happened) && p.happened[e].at == j
 	}
 	p.far = append(p.far, d)
+}
+
+// saidBy reports whether the clause of w begins with a person: it is a whole
+// one.
+func (p *prose) saidBy(s *scan, w *written) bool {
+	for j := w.from - 1; j >= 0; j-- {
+		t := s.at(j)
+		if t.lex.is&joins != 0 || t.is(",", ";", ":", "-", "(") {
+			return false
+		}
+		if t.is("i", "we", "he", "she", "they") {
+			return true
+		}
+	}
+	return false
 }
 
 // together lets a day and a time of day that belong to one event be one time:
@@ -378,7 +400,7 @@ func (s *scan) planned(w *written, asked bool) bool {
 			continue
 		}
 		if t.lex.is&ahead != 0 && !(t.text == "due" && s.at(j+1).text == "to") && !(t.is("please") && s.at(j+1).is("note", "be")) ||
-			t.is("call", "ring", "phone") && !s.at(j-1).is("a", "the", "this", "phone", "my", "our") || t.is("open") && s.at(j+1).is("from", "until", "between", "mon", "monday", "daily", "at") || t.is("would", "hours", "opens", "opening", "working", "every", "daily", "weekdays", "usually", "normally", "always", "urgent", "must", "can", "could", "train", "tel", "office:") {
+			t.is("call", "ring", "phone") && !s.at(j-1).is("a", "the", "this", "phone", "my", "our") || t.is("open") && s.at(j+1).is("from", "until", "between", "mon", "monday", "daily", "at") || j < w.from && t.is("would", "can", "could", "must") || t.is("hours", "opens", "opening", "working", "every", "daily", "weekdays", "usually", "normally", "always", "urgent", "train", "tel", "office:") {
 			return true
 		}
 	}
@@ -427,7 +449,8 @@ func (p *prose) say(s *scan, w *written, t *tie) {
 		x.flag(incident.FlagAbout)
 		x = r.clip(x)
 	}
-	if w.day.kind != noDay && w.day.kind != sameDay && x.fidelity != ToDays && !late {
+	dated := t.event >= 0 && t.of == "" && p.happened[t.event].end == w.begin // "a letter dated"
+	if !dated && w.day.kind != noDay && w.day.kind != sameDay && x.fidelity != ToDays && !late {
 		r.said, r.spoke, p.saidIn = x.day, true, p.count
 		if w.toward != nil {
 			r.said = r.civilOf(x.in.Latest)

@@ -77,6 +77,7 @@ func (r *resolver) undated(w *written, now time.Time, over bool, x answer) (answ
 	if !over || !r.spoke || r.said == today {
 		return x, done
 	}
+	x.flag(incident.FlagEitherDay)
 	then, ok := r.onDay(w, r.said, now)
 	if !ok || then.in.Earliest.After(r.a.Receipt) {
 		return x, done
@@ -94,7 +95,6 @@ func (r *resolver) undated(w *written, now time.Time, over bool, x answer) (answ
 		done = false
 	}
 	x.merge(then, &done)
-	x.flag(incident.FlagEitherDay)
 	return x, done
 }
 
@@ -213,10 +213,10 @@ func (r *resolver) pairs(w *written, c civil, now time.Time, x *answer) ([]pair,
 			x.flag(incident.FlagEitherHalf)
 		}
 		return []pair{morning}, true
-	case start.hour < 7:
+	case start.hour < 7 && (w.day.kind != noDay || !c.before(r.civilOf(now).add(-1))):
 		x.flag(incident.FlagEitherHalf)
 		return []pair{after}, true
-	case today, start.hour < 9 && start.hourOnly:
+	case today, start.hour < 9 && start.hourOnly, w.day.kind == noDay && c.before(r.civilOf(now).add(-1)):
 		x.flag(incident.FlagEitherHalf)
 		return []pair{morning, after}, true
 	case w.day.kind == noDay && r.ofDay(now) < 6*time.Hour && c == r.civilOf(now).add(-1):
