@@ -293,7 +293,7 @@ func TestTheNearestVerbDecides(t *testing.T) {
 		{"Our system alerted at 09:15.", "D 09:15"},
 		{"I received a phishing email at 08:55.", "O 08:55"},
 		{"We received an alert at 08:55.", "D 08:55"},
-		{"I last saw it at 5pm yesterday and noticed it was gone at 9.15.", "? 22Nov 17:00; D 22Nov 17:00 to 09:15 either_half either_day"},
+		{"I last saw it at 5pm yesterday and noticed it was gone at 9.15.", "? 22Nov 17:00; D 22Nov 17:00 to 09:15 either_day either_half"},
 		{"Sarah told me at 9.40 that she spotted it at 9.15.", "? 09:40; D 09:15"},
 		{"I was called at 9.40. The cleaner had found it at 9.15.", "? 09:40; D 09:15"},
 		{"When I came in at 9 I noticed that it was gone.", "D 08:50 to 09:20 about"},
