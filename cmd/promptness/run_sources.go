@@ -71,6 +71,9 @@ var (
 	sourceMissing = prometheus.NewDesc("promptness_source_missing_mails",
 		"Mails that are in the mailbox, below the number up to which it was read, and of which nothing became. They are asked for again until they are read.",
 		[]string{"source"}, nil)
+	sourceWaiting = prometheus.NewDesc("promptness_source_waiting_mails",
+		"Mails that were found in the mailbox and wait to be read and stored.",
+		[]string{"source"}, nil)
 	sourceLooked = prometheus.NewDesc("promptness_source_looked_timestamp_seconds",
 		"When all that is in the mailbox was last held against what became of its mails; 0 for never.",
 		[]string{"source"}, nil)
@@ -81,7 +84,7 @@ var (
 
 // Describe sends the description of every metric.
 func (m *mailMetrics) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{sourceMails, sourceMissing, sourceLooked, sourceLatest} {
+	for _, d := range []*prometheus.Desc{sourceMails, sourceMissing, sourceWaiting, sourceLooked, sourceLatest} {
 		ch <- d
 	}
 }
@@ -109,6 +112,7 @@ func (m *mailMetrics) Collect(ch chan<- prometheus.Metric) {
 			gauge(sourceMails, float64(by[i]), source, what)
 		}
 		gauge(sourceMissing, float64(a.Missing), source)
+		gauge(sourceWaiting, float64(a.Waiting), source)
 		stamp(sourceLooked, a.Looked, source)
 		stamp(sourceLatest, a.Latest, source)
 	}

@@ -49,6 +49,11 @@ type Box struct {
 	looked time.Time
 	// searched says that the mailbox was searched after the sweep. Owned by Run.
 	searched bool
+	// found are the mails that are being read, or that were when the connection
+	// broke. Owned by Run.
+	found uids
+	// every is how often the mailbox is held against the account.
+	every time.Duration
 
 	moves moves // owned by Run
 
@@ -96,7 +101,7 @@ func New(cfg Config, sink ingest.Sink, positions ingest.Positions, log *slog.Log
 	return &Box{
 		cfg: cfg, sink: sink, positions: positions, dial: (&dialer{}).dial,
 		log:   log.With("source_name", string(cfg.Name)),
-		tries: map[uint32]int{}, retried: map[uint32]int{},
+		tries: map[uint32]int{}, retried: map[uint32]int{}, every: lookEvery,
 	}, nil
 }
 
@@ -177,7 +182,7 @@ func (b *Box) session(ctx context.Context) (read bool, err error) {
 		began = time.Now().UTC()
 		before := p
 		p, err = b.sweep(ctx, box, p)
-		if err == nil && (b.looked.IsZero() || began.Sub(b.looked) >= lookEvery) {
+		if err == nil && (b.looked.IsZero() || began.Sub(b.looked) >= b.every) {
 			p, err = b.look(ctx, box, p)
 		}
 		read = read || err == nil || p != before
@@ -221,7 +226,7 @@ func (b *Box) position(ctx context.Context, box mailbox, now time.Time) (positio
 		b.log.WarnContext(ctx, "mailbox renumbered", "since", next.Since)
 		clear(b.tries)
 		clear(b.retried)
-		b.looked = time.Time{}
+		b.looked, b.found = time.Time{}, nil
 	}
 	if next.Account != nil {
 		b.show(next)

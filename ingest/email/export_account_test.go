@@ -52,5 +52,8 @@ func (k *Reckoning) Again() (*Reckoning, int, error) {
 // LookEvery is how often a mailbox is held against its account.
 const LookEvery = lookEvery
 
+// SetLookEvery makes b hold its mailbox against the account more often.
+func SetLookEvery(b *Box, d time.Duration) { b.every = d }
+
 // Apology is apology.
 func Apology(raw []byte) bool { return apology(raw) }

@@ -118,9 +118,12 @@ func (b *Box) retry(ctx context.Context, box mailbox, p position, list uids) (po
 	return p, nil
 }
 
-// show shows p's account. It is saved.
+// show shows p's account, which is saved, and beside it what was found since and
+// waits to be read.
 func (b *Box) show(p position) {
 	a := p.account()
+	found := b.found.without(p.Account.Seen.UIDs).count()
+	a.Mails.Seen, a.Waiting = a.Mails.Seen+found, a.Waiting+found
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.account = a

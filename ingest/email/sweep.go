@@ -45,6 +45,9 @@ func (b *Box) sweep(ctx context.Context, box mailbox, p position) (position, err
 // read reads mails in ascending order and returns the new position, which is
 // saved; after an error, how far it came.
 func (b *Box) read(ctx context.Context, box mailbox, p position, list []uint32) (position, error) {
+	if b.found = uidsOf(list); len(list) > 0 {
+		b.show(p)
+	}
 	for some := range slices.Chunk(list, batch) {
 		listed, err := box.List(ctx, some)
 		if err != nil {
