@@ -2,13 +2,16 @@ package email_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/ministryofjustice/incident-promptness/incident"
 	"github.com/ministryofjustice/incident-promptness/ingest/email"
 )
 
-func mailRows() []mailRow {
+func mailRows(t testing.TB) []mailRow {
+	t.Helper()
+	stamp := incident.StampHeader + ": " + scenarioPepper(t).Stamp(incident.NewAlertID(incident.NewRef(2), "pol-imp-002", incident.Deadline, 1)) + "\n"
 	byTicket := "Subject: INC0010001\n"
 	return []mailRow{
 		{
@@ -167,6 +170,31 @@ func mailRows() []mailRow {
 			want: "met 29m0s 30m0s", detected: "09:50:00 09:50:59",
 		},
 		{
+			name:  "our own alert comes back and stops nothing",
+			steps: []step{{at: "10:00", alert: "INC0010001"}, {at: "10:20", header: stamp + byTicket, body: "The deadline is near.\n"}}, until: "11:30",
+			want: "overdue", signals: 1,
+		},
+		{
+			name:  "a person's answer to our alert does",
+			steps: []step{{at: "10:00", alert: "INC0010001"}, {at: "10:20", header: stamp + "Subject: RE: INC0010001\n", body: "We are on it.\n"}},
+			want:  "met 20m0s 20m0s", signals: 2,
+		},
+		{
+			name:  "a forged stamp changes nothing",
+			steps: []step{{at: "10:00", alert: "INC0010001"}, {at: "10:20", header: strings.Replace(stamp, ";", ";A", 1) + byTicket, body: "We have seen it.\n"}},
+			want:  "met 20m0s 20m0s", signals: 2,
+		},
+		{
+			name:  "an absence note stops nothing",
+			steps: []step{{at: "10:00", alert: "INC0010001"}, {at: "10:20", header: "Auto-Submitted: auto-replied\n" + byTicket, body: "I am away until 12:00.\n"}}, until: "11:30",
+			want: "overdue", signals: 1,
+		},
+		{
+			name:  "nor does a delivery report",
+			steps: []step{{at: "10:00", alert: "INC0010001"}, {at: "10:20", header: "Return-Path: <>\nFrom: MAILER-DAEMON@example.org\nSubject: failure notice INC0010001\n", body: "Hi. This is the qmail-send program.\n"}}, until: "11:30",
+			want: "overdue", signals: 1,
+		},
+		{
 			name:  "a form whose prose says another time is flagged, and the earliest used",
 			steps: []step{{at: "10:20", body: "Date and time detected: 23/11/2026 09:45\n\nWe noticed it at 9:15.\n"}},
 			want:  "breached 1h4m0s 1h5m0s", decide: []incident.DecisionKind{incident.DecideInconsistent},
@@ -189,7 +217,7 @@ func awsRule(c *email.Config) {
 // TestRowsOfTheContractFromRawMails shows each row of scenarios.md that speaks
 // of mail. Where the order of arrival must not matter, every one is folded.
 func TestRowsOfTheContractFromRawMails(t *testing.T) {
-	for _, r := range mailRows() {
+	for _, r := range mailRows(t) {
 		t.Run(r.name, func(t *testing.T) {
 			order := make([]int, len(r.steps))
 			acts := false
@@ -207,5 +235,23 @@ func TestRowsOfTheContractFromRawMails(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// What came of an alert that was not delivered stands in the record, where the
+// metric of it counts.
+func TestADeliveryReportOnOurAlertIsOnRecord(t *testing.T) {
+	pepper := scenarioPepper(t)
+	stamp := pepper.Stamp(incident.NewAlertID(incident.NewRef(2), "pol-imp-002", incident.Deadline, 1))
+	var r mailRow
+	rules := scenarioRules(config())
+	s := r.play(t, nil)
+	in := r.input(t, &email.Interpreter{Ours: pepper.Ours}, pepper, rules, step{
+		at: "10:20", header: "Return-Path: <>\nFrom: MAILER-DAEMON@example.org\nSubject: failure notice\n",
+		body: "Hi. This is the qmail-send program.\n\n" + incident.StampHeader + ": " + stamp + "\nSubject: deadline\n",
+	}, 1, s)
+	made := s.Signal(r.instant(t, "13:31"), in)
+	if len(made) != 1 || made[0].Kind != incident.KindIgnored || made[0].Signal == nil || !slices.Contains(made[0].Signal.Flags, incident.FlagBounced) {
+		t.Errorf("the record got %+v, want one ignored signal with the flag %s", made, incident.FlagBounced)
 	}
 }
