@@ -198,6 +198,8 @@ func (s *scan) partOfNumber(i int) bool {
 	switch {
 	case before.kind == aWord:
 		return !before.is("t", "at", "c", "ca", "hrs")
+	case before.text == "/" && s.at(i-2).is("am", "pm"):
+		return false
 	case before.text == "/" && s.at(i-2).kind == aNumber && s.at(i-3).is(":", "."):
 		return s.at(i-3).text == "." && s.at(i+1).text != "." // 9.15/9.20
 	case before.is("\u00a3", "$", "\u20ac", "#", "/", "\\", "=", "&", "+"):

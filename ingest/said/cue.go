@@ -101,7 +101,7 @@ func (s *scan) preposition(j int, w *written) bool {
 		case "subsequent":
 			w.cue, w.bound = "after", after
 		default:
-			w.cue = "to"
+			w.cue, w.bound = "to", until // the end of something
 		}
 	case "than":
 		w.cue, w.bound = "by", by

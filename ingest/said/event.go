@@ -86,7 +86,7 @@ func (s *scan) participle(i int) bool {
 		return true
 	}
 	return s.at(i-1).is("was", "were", "been", "had", "i", "we", "he", "she", "they", "i'd", "he'd", "she'd", "we'd") ||
-		s.at(i-2).is("was", "were", "been", "had") && s.at(i-1).kind == aWord && s.at(i-1).lex.is&(joins|subject) == 0
+		s.at(i-2).is("was", "were", "been", "had") && s.at(i-1).kind == aWord && s.at(i-1).lex.does == nothing && s.at(i-1).lex.is&(joins|subject) == 0
 }
 
 // infinitive reports whether the verb at i, not in the past, is part of a form

@@ -133,6 +133,13 @@ func (s *scan) times(k, lo int, joined bool, w *written) (int, bool) {
 		stop, ranged, sure = to, true, max(sure, more)
 		next = s.zone(n, &b)
 	}
+	if j := b.from - 1; !joined && b.cue == "" && s.at(j).is("and") {
+		for j--; j >= 0 && j > k-farBack; j-- {
+			if s.at(j).text == "between" && j >= lo {
+				return k, false // the end of a range whose beginning was not read
+			}
+		}
+	}
 	switch sure {
 	case strong, noTime:
 		name := s.at(k - 1)
@@ -370,7 +377,7 @@ func (s *scan) enough(w *written) bool {
 	case overnight, closeOfPlay, earlyHours, firstThing, midMorning, midAfternoon, lateMorning, lateAfternoon, earlyMorning, earlyAfternoon:
 		return true
 	case lunchtime:
-		return s.at(w.begin).is("lunchtime", "dinnertime", "after", "before") || w.cue == "at" || w.cue == "over" || w.cue == "during" || w.about
+		return w.cue == "between" || s.at(w.begin).is("lunchtime", "dinnertime", "after", "before") || w.cue == "at" || w.cue == "over" || w.cue == "during" || w.about
 	case night:
 		return w.cue == "during" || w.cue == "in" && s.at(w.begin-1).text == "the"
 	default:

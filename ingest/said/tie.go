@@ -1,8 +1,6 @@
 package said
 
 import (
-	"time"
-
 	"github.com/ministryofjustice/incident-promptness/incident"
 )
 
@@ -23,6 +21,7 @@ func (p *prose) tie(s *scan, asked bool) {
 	for k := range p.times {
 		ties[k] = p.nearest(s, k)
 	}
+	p.oneEach(s, ties)
 	ties = p.justThen(s, ties)
 	p.together(ties)
 	first := len(p.all)
@@ -112,7 +111,9 @@ func (p *prose) apart(s *scan, w *written, best int) bool {
 			return false // at the same time
 		}
 		if t.text == "that" && e.at < j && content > 0 {
-			return false // "noticed that it was missing at 9.15"
+			// "noticed that it was missing at 9.15" is when it was noticed;
+			// "noticed that the email at 11 had" is not.
+			return !verb && s.at(w.end).is("had", "has", "was", "were", "is", "are", "contained", "did")
 		}
 		if t.lex.is&joins != 0 && t.text != "that" || t.is(",", ";", ":", "-", "(") {
 			break
@@ -205,44 +206,6 @@ func (p *prose) saidBy(s *scan, w *written) bool {
 	return false
 }
 
-// together lets a day and a time of day that belong to one event be one time:
-// "Yesterday I noticed at 9:15". A day with which a sentence begins is also
-// that of the times behind it.
-func (p *prose) together(ties []tie) {
-	for k := range p.times {
-		w := &p.times[k]
-		if !w.timed || w.ago || w.day.kind != noDay || w.part != noPart || w.toward != nil {
-			continue
-		}
-		for i := range p.times {
-			d := &p.times[i]
-			coarse := d.day.kind == weekend || d.day.kind == thisWeek || d.day.kind == vague || d.ago && d.most >= 24*time.Hour
-			if i != k && coarse && !d.timed && (ties[i].event == ties[k].event || i < k && d.from <= 1) {
-				ties[k].drop = true // at 9.15 of which of those days?
-				break
-			}
-			if i == k || d.timed || d.ago || d.later || d.day.kind == noDay || d.toward != nil || d.bound != closed || ties[i].drop || d.day.kind == weekend || d.day.kind == thisWeek {
-				continue
-			}
-			switch {
-			case ties[i].event == ties[k].event:
-				w.day, w.part, w.monthFirst = d.day, d.part, d.monthFirst
-				ties[i].drop = true
-				ties[k].carried = i > k && d.from-w.end > 3
-			case i < k && d.from <= 1:
-				w.day, w.part, w.monthFirst = d.day, d.part, d.monthFirst
-				ties[k].carried = true
-			default:
-				continue
-			}
-			if w.part != noPart && !(w.start.either || fits(w.part, w.start)) {
-				w.part = noPart
-			}
-			break
-		}
-	}
-}
-
 // decide settles of what milestone w is, and whether it is a saying at all.
 func (p *prose) decide(s *scan, ties []tie, k int, asked bool) {
 	w, t := &p.times[k], &ties[k]
@@ -314,77 +277,6 @@ func (p *prose) deniedBefore(s *scan, w *written) bool {
 	return false
 }
 
-// fronted knows "at 9.40 the phone rang and I was made aware".
-func (p *prose) fronted(s *scan, ties []tie, k int, e *event) {
-	for i := range p.happened {
-		d := &p.happened[i]
-		if d.of != incident.Detected || d.at < e.at || d.denied || d.unasked {
-			continue
-		}
-		for n := range ties {
-			if n != k && ties[n].event == i {
-				return
-			}
-		}
-		for j := e.at; j < d.at; j++ {
-			if t := s.at(j); t.lex.is&joins != 0 && !t.is("and", "when") || t.is(";", ":") {
-				return
-			}
-		}
-		ties[k].of = incident.Detected
-		return
-	}
-}
-
-// secondHand knows "she told me at 9.40 that she had noticed at 9.15": the
-// telling is not the noticing.
-func (p *prose) secondHand(ties []tie, k int, e *event) {
-	for i := range p.happened {
-		d := &p.happened[i]
-		if d.of != incident.Detected || d.told || d.at < e.at || d.denied || d.unasked {
-			continue
-		}
-		for n := range ties {
-			if n != k && ties[n].event == i {
-				ties[k].of = ""
-				return
-			}
-		}
-	}
-}
-
-// onArrival knows "when I came in at nine I noticed", and "I checked at nine
-// and found". It is only so where the noticing has no time of its own.
-func (p *prose) onArrival(s *scan, ties []tie, k int, e *event) {
-	w, t := &p.times[k], &ties[k]
-	when, and := false, false
-	for j := min(e.at, w.from) - 1; j >= 0 && j >= e.at-7; j-- {
-		if s.at(j).is("when", "as", "on", "upon", "after", "once", "while") {
-			when = true
-			break
-		}
-		if s.at(j).lex.is&joins != 0 {
-			break
-		}
-	}
-	for i := range p.happened {
-		d := &p.happened[i]
-		if d.of != incident.Detected || d.denied || d.unasked {
-			continue
-		}
-		for n := range ties {
-			if n != k && ties[n].event == i && p.times[n].timed {
-				return
-			}
-		}
-		and = s.at(w.end).text == "and" && d.at > w.end && d.at <= w.end+3
-		if when || and {
-			t.of, t.soon = incident.Detected, e.arrives && w.timed
-		}
-		return
-	}
-}
-
 // planned reports whether a time that no event claims may be one that is still
 // to come, or of every day: a meeting, opening hours.
 func (s *scan) planned(w *written, asked bool) bool {
@@ -400,7 +292,7 @@ func (s *scan) planned(w *written, asked bool) bool {
 			continue
 		}
 		if t.lex.is&ahead != 0 && !(t.text == "due" && s.at(j+1).text == "to") && !(t.is("please") && s.at(j+1).is("note", "be")) ||
-			t.is("call", "ring", "phone") && !s.at(j-1).is("a", "the", "this", "phone", "my", "our") || t.is("open") && s.at(j+1).is("from", "until", "between", "mon", "monday", "daily", "at") || j < w.from && t.is("would", "can", "could", "must") || t.is("hours", "opens", "opening", "working", "every", "daily", "weekdays", "usually", "normally", "always", "urgent", "train", "tel", "office:") {
+			t.is("call", "ring", "phone") && !s.at(j-1).is("a", "the", "this", "phone", "my", "our") || t.is("open") && s.at(j+1).is("from", "until", "between", "mon", "monday", "daily") || j < w.from && t.is("would", "can", "could", "must") || t.is("hours", "opens", "opening", "working", "every", "daily", "weekdays", "usually", "normally", "always", "urgent", "train", "tel", "office:") {
 			return true
 		}
 	}
