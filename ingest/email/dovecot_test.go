@@ -189,9 +189,12 @@ func TestUIDValidityChangesInTheMiddle(t *testing.T) {
 	s.Deliver(letter("second 0"))
 	s.Deliver(letter("second 1"))
 	wantSubjects(t, v, "first 0", "first 1", "first 2", "first 3", "first 4", "second 0", "second 1")
-	eventually.Eventually(t, 10*time.Second, "the new numbers are noted", func() bool {
+	// Dovecot may number the mails more than once: what it says in the end counts.
+	eventually.Eventually(t, 60*time.Second, "the new numbers are noted", func() bool {
 		p := v.position(t, "reports")
-		return p.UIDValidity != old.UIDValidity && p.LastUID == 8
+		said := strings.Join(raw(t, s, "STATUS INBOX (UIDNEXT UIDVALIDITY)"), "")
+		return p.UIDValidity != old.UIDValidity && p.LastUID >= 8 &&
+			strings.Contains(said, fmt.Sprintf("UIDVALIDITY %d)", p.UIDValidity)) && strings.Contains(said, fmt.Sprintf("UIDNEXT %d ", p.LastUID+1))
 	})
 	if got := box.Status().Renumbered; got == 0 {
 		t.Error("Status().Renumbered = 0, want the change counted")
