@@ -269,8 +269,8 @@ func (b *Box) fetch(ctx context.Context, box mailbox, uid uint32, head bool) ([]
 	switch {
 	case err == nil:
 		return raw, nil
-	case errors.Is(err, errTooBig) && !head, ctx.Err() != nil:
-		return nil, err
+	case errors.Is(err, errTooBig) && !head, ctx.Err() != nil, throttled(err):
+		return nil, err // no fault of the mail
 	}
 	b.tries[uid]++
 	limit := maxBreaks
