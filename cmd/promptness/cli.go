@@ -35,6 +35,7 @@ type commandLine struct {
 	Incidents   incidentsCmd   `cmd:"" help:"List incidents, or show one."`
 	Sources     sourcesCmd     `cmd:"" help:"List the ways in: whether each is heard, and what became of every mail."`
 	Why         whyCmd         `cmd:"" help:"Explain a verdict: claims, why signals were joined, each step."`
+	Report      monthCmd       `cmd:"" help:"Report on a month: how promptly incidents were reported, with ranges, counts and what is behind them."`
 	Verify      verifyCmd      `cmd:"" help:"Verify the record from its first entry, and name the first that is bad."`
 	Repair      repairCmd      `cmd:"" help:"Say what is wrong with the record, and go on without what is lost where you accept it."`
 	Export      exportCmd      `cmd:"" help:"Write the record as lines that anybody can verify; see docs/verify.md."`
