@@ -251,3 +251,23 @@ func TestAfterARefusalThereIsAtMostOneTryAMinute(t *testing.T) {
 		})
 	})
 }
+
+// However long a server asks for fewer requests, the mail is not given up.
+func TestAMailIsNotGivenUpWhileTheServerIsOverloaded(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *server, v *vault, box *email.Box) {
+		s.deliver(served{raw: letter("patient"), err: email.Throttled()})
+		bubble.Advance(3 * time.Hour)
+		if got := v.subjects(); len(got) > 0 {
+			t.Fatalf("stored %q, want nothing yet", got)
+		}
+		var dials int
+		s.with(func() { dials, s.mails[0].err = len(s.dials), nil })
+		if dials < 13 || dials > 90 {
+			t.Errorf("%d connections in three hours, want one each few minutes", dials)
+		}
+		bubble.Advance(10 * time.Minute)
+		if got := v.subjects(); !slices.Equal(got, []string{"patient"}) {
+			t.Errorf("stored %q, want the mail", got)
+		}
+	})
+}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/emersion/go-imap/v2"
 	"github.com/emersion/go-imap/v2/imapclient"
 )
 
@@ -100,4 +101,10 @@ func Parts(s UIDs, n uint64) func(func([]uint32) bool) {
 			}
 		}
 	}
+}
+
+// Throttled is what a connection returns where the server asks for fewer
+// requests.
+func Throttled() error {
+	return patient(&imap.Error{Type: imap.StatusResponseTypeBad, Text: "Request is throttled. Suggested Backoff Time: 1000 milliseconds"})
 }
