@@ -202,6 +202,9 @@ func (s *scan) weekday(i int, w *written) (int, bool) {
 		s.at(i+1).kind != aNumber && s.at(i+1).lex.is&partName == 0 && i > 0 {
 		return i, false // "it sat on the desk"
 	}
+	if s.at(i-1).is("every", "each", "most") {
+		return i, false
+	}
 	if strings.HasSuffix(t.text, "days") {
 		return i, false // every one of them
 	}

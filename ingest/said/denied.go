@@ -1,5 +1,7 @@
 package said
 
+import "github.com/ministryofjustice/incident-promptness/incident"
+
 // denied reports whether e is said not to have been.
 func (s *scan) denied(e *event) bool {
 	if s.at(e.at).is("unnoticed", "undetected", "undiscovered") {
@@ -40,9 +42,9 @@ func (s *scan) unasked(e *event, asked bool) bool {
 			return true
 		case t.text == "case" && s.at(j-1).text == "in" && s.at(j+1).lex.is&(subject|auxiliary) != 0:
 			return true
-		case j > e.at-5 && (t.is("will", "shall", "would", "could", "might", "'ll", "i'll", "we'll", "must", "may") || t.text == "be" && s.at(j-1).text == "to") &&
-			!s.at(j+1).is("have"):
-			return true
+		case j > e.at-5 && (t.is("should", "will", "shall", "would", "could", "might", "'ll", "i'll", "we'll", "must", "may") || t.text == "be" && s.at(j-1).text == "to") &&
+			!(s.at(j+1).is("have") && e.of != incident.Detected) && !s.between(j, e.at, "when", "that"):
+			return true // "they might have noticed"
 		}
 	}
 	first := s.at(clause)
@@ -52,6 +54,16 @@ func (s *scan) unasked(e *event, asked bool) bool {
 	}
 	if first.lex.is&(auxiliary|asks) != 0 && (asked || s.at(clause+1).is("you", "anyone", "anybody") || first.lex.is&asks != 0 && s.at(clause+1).is("did", "was", "were", "do", "have")) {
 		return true
+	}
+	return false
+}
+
+// between reports whether one of words stands between tokens i and j.
+func (s *scan) between(i, j int, words ...string) bool {
+	for k := i + 1; k < j; k++ {
+		if s.at(k).is(words...) {
+			return true
+		}
 	}
 	return false
 }

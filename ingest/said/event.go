@@ -191,7 +191,7 @@ func (s *scan) tell(i int, e *event) bool {
 		e.of, e.strong = incident.Occurred, true
 		return s.follows(i, lookAhead, "on", "in", "behind", "at", "unattended", "open", "unlocked", "under", "out") > 0 || described
 	case alerts:
-		if s.precedes(i, 2, "false", "no") > 0 {
+		if s.precedes(i, 2, "false", "no") > 0 || next.is("me", "us", "you", "them", "staff") {
 			return false
 		}
 		if t.is("alert", "alerts", "alarm", "alarms") {
@@ -345,7 +345,7 @@ func (s *scan) finds(i int, e *event) bool {
 		}
 	}
 	if t.is("found", "find", "finds", "finding", "saw", "located", "picked") {
-		if next.is("you", "your", "him", "them", "time") || next.text == "her" && (s.at(i+2).kind != aWord || s.at(i+2).is("at", "in", "on")) || s.anyOf("recovered", "returned", "handed") && t.is("found") {
+		if next.is("you", "your", "him", "them", "time") || s.at(i-1).is("jury", "court", "judge") || next.text == "her" && (s.at(i+2).kind != aWord || s.at(i+2).is("at", "in", "on")) || s.anyOf("recovered", "returned", "handed", "guilty", "verdict") && t.is("found") {
 			return true
 		}
 		if next.text == "out" {

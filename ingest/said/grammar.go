@@ -341,6 +341,8 @@ func (s *scan) behind(w *written) {
 	}
 	t, u := s.at(i), s.at(i+1)
 	switch {
+	case t.is("each", "every", "daily") && (t.text == "daily" || u.lex.is&(unitName|weekdayName|partName) != 0):
+		w.bound = by // of every day
 	case t.is("ish"), t.text == "-" && u.text == "ish":
 		w.about = true
 		w.end = i + 1

@@ -155,6 +155,10 @@ func TestProseReadsADay(t *testing.T) {
 		{"Discovered last week.", "D 16Nov 00:00 to 22Nov 23:59 date_only"},
 		{"Discovered earlier today.", "D 00:00 to sent date_only"},
 		{"Discovered tomorrow.", ""},
+		{"Discovered 22.11 at 9.15am.", "D 22Nov 09:15"},
+		{"Discovered Nov. 22 at 9.15am.", "D 22Nov 09:15"},
+		{"Discovered on Tuesday 24th.", ""}, // the last 24th was none
+		{"Discovered at 9.15 yesteday.", "D 22Nov 09:15 either_half"},
 		{"I found his date of birth, 12/05/1984, on the drive.", ""},
 		{"The list sat on the printer until someone found it.", ""},
 	})
@@ -255,6 +259,9 @@ func TestProseReadsARange(t *testing.T) {
 		{"Noticed on Saturday or Sunday.", "D 21Nov 00:00 to 22Nov 23:59 date_only"},
 		{"Noticed on 20-21 November.", "D 20Nov 00:00 to 21Nov 23:59 date_only"},
 		{"Noticed between 9 and 10 people.", ""},
+		{"Noticed between lunch and 2pm.", "D 11:30 to 14:00 part_of_day"},
+		{"Noticed between closing and 2pm.", ""},
+		{"Noticed 13:00/13:30.", "D 13:00 to 13:30"},
 	})
 }
 
@@ -301,6 +308,13 @@ func TestTheNearestVerbDecides(t *testing.T) {
 		{"I checked at 9.15 and found the cabinet open.", "D 09:15"},
 		{"At 9.40 the phone rang and I was made aware of it.", "D 09:40"},
 		{"I noticed at 9.15 - it wasn't there on Friday.", "D 09:15; ? 20Nov 00:00 to 20Nov 23:59 date_only"},
+		{"Start: 09:00 Detected: 09:10 End: 09:45", "? 09:00; D 09:10; ? 09:45"},
+		{"I only noticed now that the email at 9 had the wrong file.", "? 09:00"},
+		{"Further to my call at 9.15, I have now found the file.", "? 09:15"},
+		{"A client called at 9.20 and we realised.", "D 09:10 to 09:40 about"},
+		{"We identified that an account (created 01/09/2026) was open.", "? 01Sep 00:00 to 01Sep 23:59 date_only"},
+		{"My supplier emailed to say they'd been hit on Thursday night.", "O 19Nov 18:00 to 20Nov 05:59 part_of_day"},
+		{"It came to our attention at 9.15.", "D 09:15"},
 		{"We found that an order was placed at 02:14.", "? 02:14"},
 		{"It was noticed on Friday at 17:00. It was sent at 09:15.", "D 20Nov 17:00; O 20Nov 09:15 either_day"},
 	})
@@ -310,6 +324,10 @@ func TestADayIsCarriedOn(t *testing.T) {
 	check(t, monday(t), []row{
 		{"Yesterday I noticed at 16:15 that it was gone.", "D 22Nov 16:15"},
 		{"I noticed this when I came in yesterday. It was sent on Thursday.", "D 22Nov 00:00 to 22Nov 23:59 date_only; O 19Nov 00:00 to 19Nov 23:59 date_only"},
+		{"It was stolen on Saturday night between 8 and 10. I realised at 9.55.", "O 21Nov 20:00 to 21Nov 22:00; D 21Nov 20:00 to 09:55 either_day either_half"},
+		{"I noticed the other day at 9.15.", ""},
+		{"I noticed in October at 9.15.", ""},
+		{"I noticed at 9.15 on Boxing Day.", "D 09:15 either_day"},
 		{"It happened on Thursday at 3pm, noticed the same day at 17:10.", "O 19Nov 15:00; D 19Nov 17:10"},
 		{"It happened on Thursday. We noticed the next day at 10am.", "O 19Nov 00:00 to 19Nov 23:59 date_only; D 20Nov 10:00"},
 		// Of which day nobody can tell: both.
@@ -326,6 +344,9 @@ func TestWhatIsAskedSupposedDeniedOrPlannedIsNoSaying(t *testing.T) {
 		{"I noticed nothing at 9.", ""},
 		{"Nobody noticed it at 9.", ""},
 		{"I noticed it at 9.15, can you help?", "D 09:15"},
+		{"They should have noticed at 9.", ""},
+		{"They would have noticed it at 9.", ""},
+		{"I noticed it at 9 every day.", ""},
 		{"The meeting is at 3pm tomorrow.", ""},
 		{"I will call at 4.", ""},
 		{"Please call me at 3pm, I noticed it at 9.40.", "D 09:40"},

@@ -107,6 +107,10 @@ func (p *prose) apart(s *scan, w *written, best int) bool {
 		if p.within(j) {
 			continue
 		}
+		if e.at >= w.end && j >= w.from-2 && t.is("email", "call", "message", "mail", "letter", "meeting", "conversation", "chat", "report", "note") &&
+			s.at(j-1).is("my", "the", "your", "our", "his", "her", "their", "last", "earlier", "phone") {
+			return true // further to my call at 9.15
+		}
 		if t.is("when", "as", "while", "once") {
 			return false // at the same time
 		}
