@@ -99,6 +99,8 @@ type mailing struct {
 	// spaces for all else: the subject and the new text, without the signs and
 	// markings that he did not write to say something.
 	own string
+	// words is that of own in which words and sentences open an incident.
+	words string
 	// answers says that the subject begins with RE:, FW: or the like.
 	answers bool
 }
@@ -106,7 +108,7 @@ type mailing struct {
 // layout joins the texts of the mail and marks their lines.
 func (m *mailing) layout() { m.body, m.lines = m.document.layout() }
 
-// prepare sets own and answers.
+// prepare sets own, words and answers.
 func (m *mailing) prepare() {
 	end, subject := 0, min(len(m.subject), len(m.body))
 	for _, l := range m.lines {
@@ -121,7 +123,9 @@ func (m *mailing) prepare() {
 		}
 	}
 	m.answers = unmark(own, min(subject, end), m.lines)
+	unprint(own)
 	m.own = string(own)
+	m.words = m.wordsOf(m.own)
 }
 
 // quoted returns the words of others that the mail repeats.

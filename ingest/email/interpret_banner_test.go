@@ -75,3 +75,40 @@ func TestTheSubjectsTicketIsFoundThroughMarkings(t *testing.T) {
 		}
 	}
 }
+
+// What an organisation puts under every mail, and who its writer is, open
+// nothing.
+func TestSmallPrintAndTitlesOpenNothing(t *testing.T) {
+	for name, body := range map[string]string{
+		"of the Ministry": "This e-mail and any attachments is intended only for the attention of the addressee(s). Its unauthorised use, disclosure, storage or copying is not permitted.\n" +
+			"If you are not the intended recipient, please destroy all copies and inform the sender by return e-mail. Internet e-mail is not a secure medium.\nAny reply to this message could be intercepted and read by someone else.\n" +
+			"This e-mail (whether you are the sender or the recipient) may be monitored, recorded and retained by the Ministry of Justice.\n",
+		"of a scanner":         "This message has been scanned for viruses and malware by a service. No viruses were found.\n",
+		"of a company":         "The company accepts no liability for any loss or damage caused by any virus transmitted by this email.\n",
+		"of a law firm":        "If you have received this message in error, please notify us at once; privilege is not lost.\n",
+		"of a security team":   "Please report suspicious emails to security@example.org.\n",
+		"over several lines":   "Its unauthorised use, disclosure,\nstorage or copying is not\npermitted.\n",
+		"a title":              "Kind regards,\n\nJo Other\nCyber Incident Manager\nPhishing Detection Team\n",
+		"a title below dashes": "-- \nJo Other\nCyber Incident Manager\n",
+	} {
+		mail := pass + mx + "From: jo@example.org\nSubject: lunch\n\nat one\n\n" + body
+		if f := facts(t, mail); f.Opening != incident.Candidate {
+			t.Errorf("%s: Opening = %q, want a candidate", name, f.Opening)
+		}
+		if f := facts(t, strings.Replace(mail, "at one", "My phone was stolen", 1)); f.Opening != incident.Opens {
+			t.Errorf("%s, with a report above: Opening = %q, want %q", name, f.Opening, incident.Opens)
+		}
+	}
+	for _, body := range []string{
+		"Hello,\n\nThanks\nA file went to someone who was not the intended recipient, it is a breach.\n",
+		"This email was intended for John and went to a journalist. It is a breach.\n",
+		"Kind regards,\nJo\n\nPS: the phone was stolen, too.\n",
+		"I think that we have a virus on the shared drive.\n",
+		"There was unauthorised access to the payroll.\n",
+		"We were told to report phishing: here it is.\n",
+	} {
+		if f := facts(t, pass+mx+"From: jo@example.org\nSubject: lunch\n\n"+body); f.Opening != incident.Opens {
+			t.Errorf("%q: Opening = %q, want %q", body, f.Opening, incident.Opens)
+		}
+	}
+}

@@ -30,7 +30,7 @@ func Subjects() map[string]expr.Type {
 		"trust":         expr.String,
 		"organisation":  expr.String, // a key of organisations, "" unknown
 		"subject":       expr.String, // lower case, without RE:, FW: and markings
-		"text":          expr.String, // the sender's new text, lower case, one space between words
+		"text":          expr.String, // the sender's new text without his signature, lower case, one space between words
 	}
 }
 
@@ -124,7 +124,7 @@ type sighting struct {
 
 // sight looks at what the mail says.
 func (m *mailing) sight(k kind, found []labelled, keys []incident.Key) sighting {
-	s := sighting{kind: k, detection: said.Detects(m.own), word: m.hasWord(strings.ToLower(oneLine(m.own)))}
+	s := sighting{kind: k, detection: said.Detects(m.words), word: m.hasWord(strings.ToLower(oneLine(m.words)))}
 	for _, l := range found {
 		switch l.field {
 		case labelReference, labelOrganisation: // stand in signatures as well
@@ -136,7 +136,7 @@ func (m *mailing) sight(k kind, found []labelled, keys []incident.Key) sighting 
 		s.reference = s.reference || !key.Weak && key.Kind == incident.KeyTicket
 		s.ownReference = s.ownReference || !key.Weak && key.Kind == incident.KeyOwn
 	}
-	s.advice = !s.automatic && !s.labelled && !s.reference && !s.ownReference && !s.detection && asksAdvice(strings.TrimSpace(m.own))
+	s.advice = !s.automatic && !s.labelled && !s.reference && !s.ownReference && !s.detection && asksAdvice(strings.TrimSpace(m.words))
 	return s
 }
 
@@ -144,7 +144,7 @@ func (m *mailing) sight(k kind, found []labelled, keys []incident.Key) sighting 
 // and with one space between words, as a word of its own.
 func (r *rules) hasWord(text string) bool {
 	inWord := func(c rune) bool { return unicode.IsLetter(c) || unicode.IsNumber(c) }
-	for _, w := range r.words {
+	for _, w := range r.opening {
 		for at := 0; ; {
 			i := strings.Index(text[at:], w)
 			if i < 0 {
@@ -179,9 +179,9 @@ func (m *mailing) opening(s sighting, found []labelled, trust incident.Trust, or
 		"encrypted": m.broken == incident.WhyEncrypted, "trust": string(trust), "organisation": string(org), "subject": "", "text": "",
 	}
 	if m.condition.usesText {
-		n := min(len(m.subject), len(m.own))
-		vars["subject"] = plainText(m.own[:n])
-		vars["text"] = plainText(m.own[n:])
+		n := min(len(m.subject), len(m.words))
+		vars["subject"] = plainText(m.words[:n])
+		vars["text"] = plainText(m.words[n:])
 	}
 	opens, err := m.condition.program.Bool(vars)
 	switch {

@@ -2,9 +2,7 @@ package email
 
 import (
 	"bytes"
-	"regexp"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/ministryofjustice/incident-promptness/incident"
@@ -263,29 +261,6 @@ func (m *mailing) label(value string, a said.Anchor) (incident.Interval, []incid
 // shows at t.
 func asClock(t time.Time, zone *time.Location) time.Time {
 	return time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), zone).UTC()
-}
-
-// greeting is compiled once.
-var greeting = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`(?i)^(?:(?:kind|kindest|best|warm|warmest|many|with|my)?[ ]?(?:regards|wishes)|(?:many )?thanks(?: (?:and|&) (?:kind )?regards| in advance| again)?|thank you|cheers|` +
-		`yours (?:sincerely|faithfully|truly)|sincerely|best|kr|br|rgds|diolch|cofion)[ \t]*[,.!]*$`)
-})
-
-// maxGreeting bounds the bytes of a line that ends a letter.
-const maxGreeting = 40
-
-// signedOff returns where the first line begins that ends a letter; the end of
-// text where there is none.
-func (m *mailing) signedOff(text string) int {
-	for i, l := range m.lines {
-		if i == 0 || l.quoted || l.end > len(text) {
-			continue
-		}
-		if s := strings.TrimSpace(text[l.begin:l.end]); s != "" && len(s) <= maxGreeting && greeting().MatchString(s) {
-			return l.begin
-		}
-	}
-	return len(text)
 }
 
 // newText returns the text of the mail in which only the sender's own new prose

@@ -59,7 +59,7 @@ type rules struct {
 	labels     []label // longest first
 	references []*regexp.Regexp
 	anyOf      *regexp.Regexp // one of references: most mails have none
-	words      []string       // of opens_when_words, lower case
+	opening    []string       // of opens_when_words, lower case
 	condition  *condition     // nil: as email/1 had it
 	machines   []machine
 }
@@ -93,7 +93,7 @@ func compile(text json.RawMessage) (*rules, error) {
 		r.anyOf = re
 	}
 	for _, w := range r.Words {
-		r.words = append(r.words, strings.ToLower(oneLine(w)))
+		r.opening = append(r.opening, strings.ToLower(oneLine(w)))
 	}
 	if r.OpensWhen != "" {
 		c, err := compileCondition(r.OpensWhen)
