@@ -22,7 +22,7 @@ const (
 
 // verbs lists what is known. A verb that is not listed decides nothing.
 func verbs(does func(d deed, list string)) {
-	does(detects, "realises realizes spots discovers detects identifies noticed noticing notice notices spotted spotting spot discovered discovering discover discovery discoveries detected detecting detect detection "+
+	does(detects, "emerged transpired realises realizes spots discovers detects identifies noticed noticing notice notices spotted spotting spot discovered discovering discover discovery discoveries detected detecting detect detection "+
 		"realised realising realise realized realizing realize aware unearthed uncovered unnoticed undetected undiscovered "+
 		"flagged identified identifying identify identification observed observing suspected knew known witnessed dawned twigged clocked spied")
 	does(finds, "found finding find finds saw see seen seeing sees picked caught recognised recognized learned learnt heard understood became become "+

@@ -70,7 +70,7 @@ func (s *scan) events(within func(int) bool, asked bool, into []event) []event {
 // tells of something else: "was placed", "had parked".
 func (s *scan) participle(i int) bool {
 	t := s.at(i)
-	if t.lex != (lexeme{}) || !strings.HasSuffix(t.text, "ed") && s.at(i-1).text != "been" || s.at(i-1).text == "been" && t.is("there", "here", "very", "able", "busy", "like") || len(t.text) < 5 || t.is("damaged", "cracked", "unattended", "abandoned", "addressed", "labelled", "marked",
+	if t.lex != (lexeme{}) || !strings.HasSuffix(t.text, "ed") && s.at(i-1).text != "been" || s.at(i-1).text == "been" && t.is("there", "here", "very", "able", "busy", "like") || len(t.text) < 5 || t.is("generated", "created", "issued", "triggered") && s.anyOf("alert", "alarm") || t.is("damaged", "cracked", "unattended", "abandoned", "addressed", "labelled", "marked",
 		"unsecured", "unredacted", "needed", "indeed", "supposed", "concerned", "involved", "affected", "named", "called", "redacted", "unlocked", "locked") {
 		return false
 	}
@@ -222,6 +222,10 @@ func (s *scan) tell(i int, e *event) bool {
 		}
 		return true
 	case other:
+		if t.text == "worked" && next.text == "out" {
+			e.of = incident.Detected
+			return true
+		}
 		e.noun = s.precedes(i, 3, "during", "on", "in", "at", "for", "after", "before", "of") > 0
 		e.leads = t.is("checking", "looking", "checked", "looked", "searched", "counted")
 		return !t.is("last", "break", "close", "court", "train", "shift", "backup", "training") && (!described || t.is("meeting", "appointment", "interview", "visit"))

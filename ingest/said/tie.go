@@ -203,7 +203,7 @@ func (p *prose) saidBy(s *scan, w *written) bool {
 		if t.lex.is&joins != 0 || t.is(",", ";", ":", "-", "(") {
 			return false
 		}
-		if t.is("i", "we", "he", "she", "they") {
+		if t.is("i", "we", "he", "she", "they", "i've", "we've", "i'd", "we'd", "i'm", "we're", "he'd", "she'd") {
 			return true
 		}
 	}
@@ -252,7 +252,7 @@ func (p *prose) decide(s *scan, ties []tie, k int, asked bool) {
 	}
 	if w.bound == since {
 		switch {
-		case t.of == incident.Occurred, t.of == incident.Detected && w.cue == "since":
+		case t.of == incident.Occurred, t.of == incident.Detected && w.cue == "since" && e.at < w.begin:
 			w.bound = closed
 		default:
 			t.drop = true
