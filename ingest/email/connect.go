@@ -294,9 +294,13 @@ func (b *connection) Search(ctx context.Context, after uint32, since time.Time) 
 		case <-b.news:
 		default:
 		}
-		var set imap.UIDSet
-		set.AddRange(imap.UID(after)+1, 0)
-		data, err := b.client.UIDSearch(&imap.SearchCriteria{UID: []imap.UIDSet{set}, Since: since}, nil).Wait()
+		criteria := &imap.SearchCriteria{Since: since} // with neither: ALL
+		if after > 0 {
+			var set imap.UIDSet
+			set.AddRange(imap.UID(after)+1, 0)
+			criteria.UID = []imap.UIDSet{set}
+		}
+		data, err := b.client.UIDSearch(criteria, nil).Wait()
 		if err != nil {
 			return err
 		}
