@@ -94,6 +94,9 @@ func (s *scan) participle(i int) bool {
 func (s *scan) infinitive(i int) bool {
 	for j := i - 1; j >= 0 && j >= i-4; j-- {
 		t := s.at(j)
+		if t.text == "to" && j == i-1 && s.at(i).is("find", "discover", "see") && s.anyOf("came", "arrived", "returned", "got", "went", "logged", "back", "arriving", "returning") {
+			return true // "came in at 9 to find"
+		}
 		if t.is("did", "didn't", "failed", "not", "never", "us", "me", "managed", "took") {
 			return true
 		}
@@ -171,7 +174,7 @@ func (s *scan) tell(i int, e *event) bool {
 		if t.is("back") && !s.at(i-1).is("got", "came", "get", "was", "were", "am", "came", "went", "straight") {
 			return false
 		}
-		if t.is("unlocked", "unlocking") && s.at(i-1).lex.is&subject == 0 {
+		if t.is("unlocked", "unlocking") && !s.at(i-1).is("i", "we", "he", "she", "they", "and", "who") && i > 0 {
 			return false // "the door was unlocked"
 		}
 		if t.is("returned", "returning") && next.is("the", "it", "them", "to") && s.follows(i, 3, "sender", "owner", "laptop", "phone", "device") > 0 {

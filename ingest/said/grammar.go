@@ -212,7 +212,7 @@ func (s *scan) tolds(k, next int) bool {
 		before = s.at(k - 2)
 	}
 	switch {
-	case before.lex.does == detects && !before.lex.present, before.lex.does == happens && before.is("happened", "occurred", "sent", "stolen", "lost"), before.text == "found":
+	case before.lex.does == detects && !before.lex.present, before.lex.does == arrives, before.lex.does == happens && before.is("happened", "occurred", "sent", "stolen", "lost"), before.text == "found":
 		return true
 	case before.is("was", "is"):
 		if s.at(k-2).is("it", "this", "that", "which", "time") {

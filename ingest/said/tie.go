@@ -140,8 +140,8 @@ func (p *prose) apart(s *scan, w *written, best int) bool {
 		}
 		subject = subject || t.lex.is&joins == 0
 	}
-	if e.at >= w.end && content > 1 && p.saidBy(s, w) && s.at(w.end).is("and", "but", ";") {
-		return e.of != incident.Detected || e.at > w.end+3 // "I sat down at 9 and noticed"
+	if e.at >= w.end && content > 1 && s.at(w.end).is("and", "but", ";") {
+		return !p.saidBy(s, w) || e.of != incident.Detected || e.at > w.end+3 // "I sat down at 9 and noticed"
 	}
 	if !subject || content == 0 || !verb || content < 3 && !denied && s.anyOf("who") {
 		return false // "it was Priya at 9.15"

@@ -1,6 +1,7 @@
 package said
 
 import (
+	"strings"
 	"time"
 
 	"github.com/ministryofjustice/incident-promptness/incident"
@@ -115,7 +116,7 @@ func (p *prose) secondHand(ties []tie, k int, e *event) {
 // and found". It is only so where the noticing has no time of its own.
 func (p *prose) onArrival(s *scan, ties []tie, k int, e *event) {
 	w, t := &p.times[k], &ties[k]
-	when, and := false, false
+	when, and := strings.HasSuffix(s.at(e.at).text, "ing"), false // "staff arriving at 9 found"
 	for j := min(e.at, w.from) - 1; j >= 0 && j >= e.at-7; j-- {
 		if s.at(j).is("when", "as", "on", "upon", "after", "once", "while") {
 			when = true
@@ -135,7 +136,7 @@ func (p *prose) onArrival(s *scan, ties []tie, k int, e *event) {
 				return
 			}
 		}
-		and = s.at(w.end).text == "and" && d.at > w.end && d.at <= w.end+3
+		and = (s.at(w.end).text == "and" || s.at(d.at-1).text == "to") && d.at > w.end && d.at <= w.end+3
 		if when || and {
 			t.of, t.soon = incident.Detected, e.arrives && w.timed
 		}
