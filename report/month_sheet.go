@@ -207,11 +207,11 @@ func doubtWords(d incident.Doubt) string {
 
 // shareWords says a share. Example: "between 90% (18 of 20) and 95% (19 of 20)"
 func (w *wording) shareWords(s MonthShare) string {
-	if s.N == 0 {
+	switch {
+	case s.N == 0:
 		return "no incident to tell it of"
-	}
-	if w.outside && s.Met < fewestOutside {
-		return fmt.Sprintf("%s of %s", fewer, w.number(s.N))
+	case w.outside:
+		return w.shortShare(s)
 	}
 	low, high := fmt.Sprintf("%s of %s", thousands(s.Met), thousands(s.N)), fmt.Sprintf("%s of %s", thousands(s.Met+s.Undetermined), thousands(s.N))
 	if s.From != nil {
@@ -223,6 +223,23 @@ func (w *wording) shareWords(s MonthShare) string {
 	return "between " + low + " and " + high
 }
 
+// outsideShare says a share so that no number under five can be reckoned from it.
+func (w *wording) outsideShare(s MonthShare) string {
+	whole := func(x float64) string { return fmt.Sprintf("%.0f%%", 100*x) }
+	switch of := " of " + w.number(s.N); {
+	case s.N < fewestOutside || s.Met < fewestOutside:
+		return fewer + of
+	case s.N-s.Met < fewestOutside:
+		return "all but " + fewer + of
+	case s.From == nil:
+		return "not told of so few"
+	case s.Undetermined < fewestOutside || s.N-s.Met-s.Undetermined < fewestOutside:
+		return "at least " + whole(*s.From) + of
+	default:
+		return whole(*s.From) + " to " + whole(*s.To) + of
+	}
+}
+
 func (w *wording) share(p *PolicyMonth) {
 	v := p.Share.Value
 	s := Sheet{Heading: "Reported within the limit", Level: 3, Foot: foot(&p.Share)}
@@ -230,7 +247,7 @@ func (w *wording) share(p *PolicyMonth) {
 	switch {
 	case v.From == nil && v.N > 0:
 		s.Text = append(s.Text, fmt.Sprintf("N is under %d: a number, not a rate.", FewestForRate))
-	case v.From != nil && (!w.outside || v.Met >= fewestOutside):
+	case v.From != nil && !w.outside:
 		text := fmt.Sprintf("Interval at 95%%: %s to %s", percent(v.FromInterval[0]), percent(v.FromInterval[1]))
 		if v.Undetermined > 0 {
 			text += fmt.Sprintf(" for the lower end, %s to %s for the upper", percent(v.ToInterval[0]), percent(v.ToInterval[1]))
@@ -250,20 +267,26 @@ func capital(s string) string {
 	return strings.ToUpper(s[:1]) + s[1:]
 }
 
-// rangeWords says a range. Example: "between 20 minutes and 25 minutes"
+// rangeWords says a range to the minute: its lower bound rounded down, its upper
+// one up, so that both stay true. Example: "between 20 minutes and 25 minutes"
 func rangeWords(r *Range) string {
-	switch {
-	case r == nil:
+	if r == nil {
 		return "not told of so few"
-	case r.To == nil && r.From == 0:
+	}
+	from := r.From.D().Truncate(time.Minute)
+	switch {
+	case r.To == nil && from == 0:
 		return "not known"
 	case r.To == nil:
-		return "at least " + length(r.From.D())
-	case *r.To == r.From || length(r.From.D()) == length(r.To.D()):
-		return length(r.From.D())
-	default:
-		return "between " + length(r.From.D()) + " and " + length(r.To.D())
+		return "at least " + length(from)
+	case *r.To == r.From && from == r.From.D():
+		return length(from)
 	}
+	to := r.To.D().Truncate(time.Minute)
+	if to < r.To.D() {
+		to += time.Minute
+	}
+	return "between " + length(from) + " and " + length(to)
 }
 
 func spreadRows(name string, s *Spread) [][]string {
@@ -301,7 +324,7 @@ func (w *wording) legs(p *PolicyMonth) {
 	}
 	v := &p.Legs.Value
 	s := Sheet{Heading: "By way of the service desk", Level: 3, Foot: foot(p.Legs)}
-	if v.Desk.N == 0 {
+	if v.Desk.N == 0 && !w.outside {
 		s.Text = append(s.Text, "No report came by way of the desk with a time that the desk recorded.")
 	} else {
 		s.Text = append(s.Text, fmt.Sprintf("%s came by way of the desk.", capital(countOf(w, v.Desk.N, "report", "reports"))))
@@ -324,12 +347,19 @@ func (w *wording) parts(p *PolicyMonth) {
 			s.Text = append(s.Text, "No incident to tell it of.")
 		} else {
 			s.Table = &Table{Caption: s.Heading, Head: []string{capital(propertyWords(f.Value.Property)), "Met", "Late", "Undet.", "Other", "Within the limit"}}
+			if w.outside {
+				s.Table.Head = slices.Delete(s.Table.Head, 3, 5)
+			}
 		}
 		for _, x := range f.Value.Parts {
 			late := x.States[incident.Breached] + x.States[incident.Overdue]
 			other := x.States[incident.Unmeasured] + x.States[incident.Waiting] + x.States[incident.Running] + x.States[incident.Excluded]
-			s.Table.Rows = append(s.Table.Rows, []string{x.Value, w.number(x.States[incident.Met]), w.number(late),
-				w.number(x.States[incident.Undetermined]), w.number(other), w.shortShare(x.Share)})
+			row := []string{x.Value, w.number(x.States[incident.Met]), w.number(late),
+				w.number(x.States[incident.Undetermined]), w.number(other), w.shortShare(x.Share)}
+			if w.outside { // two columns less: the words take their room
+				row = slices.Delete(row, 3, 5)
+			}
+			s.Table.Rows = append(s.Table.Rows, row)
 		}
 		if i == len(p.Parts)-1 {
 			s.Foot = append(foot(f), w.holidays())
@@ -341,10 +371,10 @@ func (w *wording) parts(p *PolicyMonth) {
 // shortShare says a share in a cell. Example: "90% to 95% of 20"
 func (w *wording) shortShare(s MonthShare) string {
 	switch {
-	case s.N == 0:
+	case s.N == 0 && !w.outside:
 		return "none"
-	case w.outside && s.Met < fewestOutside:
-		return fewer + " of " + w.number(s.N)
+	case w.outside:
+		return w.outsideShare(s)
 	case s.From == nil && s.Undetermined == 0:
 		return fmt.Sprintf("%d of %d", s.Met, s.N)
 	case s.From == nil:

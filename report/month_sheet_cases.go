@@ -105,13 +105,16 @@ func (w *wording) hands(p *PolicyMonth) {
 func (w *wording) thresholds(p *PolicyMonth) {
 	s := Sheet{Heading: "Alerts", Level: 3, Foot: foot(&p.Thresholds)}
 	s.Table = &Table{Caption: "Thresholds", Head: []string{"Threshold", "Due", "In time", "Late", "Retracted", "Read late", "Not told"}}
+	if w.outside {
+		s.Table.Head = s.Table.Head[:5]
+	}
 	for _, t := range p.Thresholds.Value {
 		not := t.Held
 		for _, n := range t.NotTold {
 			not += n
 		}
-		s.Table.Rows = append(s.Table.Rows, []string{string(t.Threshold), w.number(t.Due), w.number(t.InTime), w.number(t.Late),
-			w.number(t.Retracted), w.number(t.ReadLate), w.number(not)})
+		row := []string{string(t.Threshold), w.number(t.Due), w.number(t.InTime), w.number(t.Late), w.number(t.Retracted), w.number(t.ReadLate), w.number(not)}
+		s.Table.Rows = append(s.Table.Rows, row[:len(s.Table.Head)])
 	}
 	s.Text = []string{"Not delivered: " + NotMeasuredYet + "."}
 	w.add(s)
@@ -212,6 +215,11 @@ func (t *text) aligned(of *Table) {
 		}
 	}
 	last := len(width) - 1
+	others := 2 + 12 // and the least room of the last
+	for _, n := range width[1:last] {
+		others += n + 2
+	}
+	width[0] = max(8, min(width[0], columns-others-2))
 	used := 2
 	for _, n := range width[:last] {
 		used += n + 2
@@ -219,7 +227,7 @@ func (t *text) aligned(of *Table) {
 	for _, r := range rows {
 		line := "  "
 		for i, c := range r[:last] {
-			line += fmt.Sprintf("%-*s  ", width[i], c)
+			line += fmt.Sprintf("%-*s  ", width[i], cut(c, width[i]))
 		}
 		room := max(columns-used, 12)
 		rest := []string{""}

@@ -66,10 +66,19 @@ func valid(t *testing.T, text []byte) {
 	}
 }
 
-func TestTheReportOfADay(t *testing.T) {
-	w, _ := day(t)
-	r := w.month("2026-11")
-	golden(t, "months/day.txt", func(out io.Writer) error { return r.Text(out, false) })
-	compare(t, "months/day.json", asJSON(t, r))
-	valid(t, asJSON(t, r))
+func TestGoldenMonths(t *testing.T) {
+	for _, g := range goldenMonths() {
+		t.Run(g.name, func(t *testing.T) {
+			r := g.make(t).month(g.month)
+			golden(t, "months/"+g.name+".txt", func(out io.Writer) error { return r.Text(out, false) })
+			golden(t, "months/"+g.name+".outside.txt", func(out io.Writer) error { return r.Text(out, true) })
+			compare(t, "months/"+g.name+".json", asJSON(t, r))
+			var rows bytes.Buffer
+			if err := r.CSV(&rows); err != nil {
+				t.Fatal(err)
+			}
+			compare(t, "months/"+g.name+".csv", rows.Bytes())
+			valid(t, asJSON(t, r))
+		})
+	}
 }
