@@ -131,7 +131,7 @@ func (p *prose) sentence(toks []token, asked bool) {
 	s := scan{toks: toks, text: p.read.text, a: &p.resolver.a}
 	p.find(&s)
 	p.happened = s.events(p.within, asked, p.happened[:0])
-	if len(p.times)+len(p.happened) > 0 {
+	if len(p.times) > 0 || slices.ContainsFunc(p.happened, func(e event) bool { return e.just > 0 }) {
 		p.tie(&s, asked)
 	}
 	p.asks = ""
@@ -214,11 +214,23 @@ func (s *scan) begins(i int) bool {
 	case t.lex.is&(numberWord|monthName|weekdayName|partName) != 0:
 		return true
 	}
-	switch t.text {
-	case "today", "tday", "yesterday", "yest", "yday", "tomorrow", "tmrw", "tonight", "the", "day", "same", "that", "later", "earlier", "weekend", "some", "recently",
-		"this", "last", "past", "next", "previous", "following", "noon", "midday", "midnight", "half", "quarter", "early", "late", "mid", "middle",
-		"first", "small", "wee", "close", "end", "start", "tea", "dinner", "breakfast", "just", "moments", "seconds", "moment", "second", "minute",
-		"immediately", "instantly", "straight", "right", "at", "while", "a", "an", "couple", "few", "several", "minutes", "hours":
+	next := s.at(i + 1)
+	switch t.text { // the commonest words first: what stands behind them decides
+	case "the":
+		return next.kind == aNumber || next.lex.is&(numberWord|weekdayName|monthName|partName) != 0 || next.is("same", "day", "following", "next", "previous",
+			"last", "past", "other", "weekend", "early", "late", "small", "wee", "end", "start", "mid", "middle", "close", "first")
+	case "a", "an":
+		return next.lex.is&unitName != 0 || next.is("couple", "few", "half", "quarter", "good", "short")
+	case "this", "that":
+		return next.lex.is&(partName|weekdayName|unitName) != 0 || next.is("very", "same", "early", "late", "mid", "weekend", "am", "pm", "past", "week")
+	case "at":
+		return next.text == "once"
+	case "just":
+		return next.text == "now"
+	case "today", "tday", "yesterday", "yest", "yday", "tomorrow", "tmrw", "tonight", "day", "same", "later", "earlier", "weekend", "some", "recently",
+		"last", "past", "next", "previous", "following", "noon", "midday", "midnight", "half", "quarter", "early", "late", "mid", "middle",
+		"first", "small", "wee", "close", "end", "start", "tea", "dinner", "breakfast", "moments", "seconds", "moment", "second", "minute",
+		"immediately", "instantly", "straight", "right", "while", "couple", "few", "several", "minutes", "hours":
 		return true
 	}
 	return false
