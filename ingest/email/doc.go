@@ -1,11 +1,12 @@
 // Package email reads a mailbox over IMAP, stores each mail as a signal before
 // it moves on, and reads facts in stored mails; it never changes a mailbox, not
-// even a flag, and never decides what a mail means for an incident.
+// even a flag, unless move_to is set, and never decides what a mail means for an
+// incident.
 //
 // # How mails are read, once each
 //
-// The mailbox is opened with EXAMINE and bodies are fetched with BODY.PEEK. How
-// far it was read stands in KV under "imap.<source>", as JSON:
+// The mailbox is opened with EXAMINE (with move_to: SELECT) and bodies are
+// fetched with BODY.PEEK. How far it was read stands in KV under "imap.<source>", as JSON:
 //
 //	{"uidvalidity":7,"last_uid":4711,"last_internaldate":"…","start":"…","account":{…}}
 //
@@ -16,7 +17,8 @@
 //
 // account says what became of every mail that the server ever listed: numbers,
 // and UIDs as IMAP writes them. Every ten minutes the whole mailbox is held
-// against it, and what was passed over is read.
+// against it, and what was passed over is read. Its "moving" are the mails that
+// are stored and still to be moved: none of former numbers, none that is a stub.
 //
 // # What is stored in the place of a mail
 //
