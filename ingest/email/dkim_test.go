@@ -372,6 +372,7 @@ func TestAMailIsStoredWithWhatItsSignatureGave(t *testing.T) {
 			c := config()
 			c.Name = incident.SourceName(fmt.Sprintf("box-%d", i))
 			c.Address, c.TLS, c.Username, c.PasswordFile, c.Start = s.Addr, email.TLSNone, "demo", secret, email.StartNow
+			c.Poll = incident.Span(time.Second)
 			if tt.change != nil {
 				tt.change(&c)
 			}

@@ -119,6 +119,10 @@ func TestSignalComesBackAsItWasPut(t *testing.T) {
 			Raw: []byte("two\nlines\n"),
 		},
 		{Source: "mail", Channel: incident.ChannelEmail, Received: received, Auth: incident.AuthMail, Stub: "marked_secret"},
+		{
+			Source: "mail", Channel: incident.ChannelEmail, Received: received, Auth: incident.AuthMail, Raw: []byte("Subject: x\r\n\r\n"),
+			DKIM: []incident.DKIMResult{{Domain: "example.org", Selector: "s", Result: incident.DKIMPass}, {Result: incident.DKIMPolicy}},
+		},
 	}
 	var want []incident.Stored
 	for i, sig := range put {
@@ -150,7 +154,7 @@ func TestSignalComesBackAsItWasPut(t *testing.T) {
 		}
 	}
 	last, err := r.Last(t.Context())
-	if want := (incident.Pos{Seq: 3}); err != nil || last != want {
+	if want := (incident.Pos{Seq: 4}); err != nil || last != want {
 		t.Errorf("Last = %s, %v, want %s", last, err, want)
 	}
 }
