@@ -54,6 +54,7 @@ func TestTimesInProse(t *testing.T) {
 		{"nor here, and a detection is named", head + "I noticed at 9:15 that it is gone. Ring me at 9:50.\n", "stated 09:15:00 09:15:59 jo «9:15»"},
 		{"in a signature", head + "It is gone.\n\n-- \nJo\nOffice hours 9:15 to 10:00\n", ""},
 		{"below a greeting", head + "It is gone.\n\nKind regards,\nJo\nOffice hours 9:15 to 10:00\n", ""},
+		{"a time below a greeting that might be anything", head + "It is gone.\n\nKind regards,\nJo\nIt is gone, 9:15.\n", ""},
 		{"a detection below a greeting", head + "It is gone.\n\nKind regards,\nJo\n\nPS: I noticed at 9:15 that it is gone.\n", "stated 09:15:00 09:15:59 jo «9:15»"},
 
 		{"another's words are derived, and his", head + "See below." + original + "I noticed at 9:15 that it is gone.\n", "derived 09:15:00 09:15:59 al «9:15»"},
