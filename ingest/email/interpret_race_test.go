@@ -2,5 +2,11 @@
 
 package email_test
 
-// slower is how much the race detector slows down what is measured.
-const slower = 12
+// The race detector slows down what is measured, and lets pools forget what
+// they hold, so that more is allocated.
+const (
+	slower  = 12
+	roomier = 8
+	huge    = 10 << 20 // bytes of the bombs
+	large   = 5 << 20
+)
