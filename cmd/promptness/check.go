@@ -126,6 +126,9 @@ func (c Config) warnings(doc *conf.Document) []string {
 		}
 		reports = reports || m.Source.Rule(incident.ChannelEmail).EverReports()
 	}
+	for _, w := range email.SameMailbox(c.Mailboxes) {
+		warn("sources: %s", w)
+	}
 	for _, w := range c.Webhooks {
 		reports = reports || w.Source.Rule(incident.ChannelWebhook).EverReports()
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ministryofjustice/incident-promptness/incident"
+	"github.com/ministryofjustice/incident-promptness/ingest/email"
 	"github.com/ministryofjustice/incident-promptness/internal/say"
 )
 
@@ -243,4 +244,21 @@ func FuzzRead(f *testing.F) {
 			t.Errorf("read(%q) is taken and makes no rules: %v", data, err)
 		}
 	})
+}
+
+func TestTwoSourcesOfOneMailboxAreWarnedOf(t *testing.T) {
+	one := email.Default()
+	one.Name, one.Address, one.Username = "ost", "imap.example.org:993", "ost@example.org"
+	other := one
+	other.Name = "ost-again"
+	c := Config{Mailboxes: []email.Config{one, other}}
+	c.paths.mailboxes = []string{"sources[0]", "sources[1]"}
+	const want = "sources: mailbox: sources ost and ost-again read the same mailbox"
+	if got := strings.Join(c.warnings(nil), "\n"); !strings.Contains(got, want) {
+		t.Errorf("warnings:\n%s\nwant %q among them", got, want)
+	}
+	c.Mailboxes[1].Mailbox = "Archive"
+	if got := strings.Join(c.warnings(nil), "\n"); strings.Contains(got, "same mailbox") {
+		t.Errorf("warnings of two mailboxes:\n%s", got)
+	}
 }

@@ -80,11 +80,14 @@ var (
 	sourceLatest = prometheus.NewDesc("promptness_source_latest_mail_timestamp_seconds",
 		"When the latest mail that was read came to the mailbox; 0 for none.",
 		[]string{"source"}, nil)
+	sourceMoved = prometheus.NewDesc("promptness_source_moves_total",
+		"Mails that move_to moved once they were stored (moved), and tries that failed (failed) since this process began; a mail that could not be moved is tried again.",
+		[]string{"source", "result"}, nil)
 )
 
 // Describe sends the description of every metric.
 func (m *mailMetrics) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{sourceMails, sourceMissing, sourceWaiting, sourceLooked, sourceLatest} {
+	for _, d := range []*prometheus.Desc{sourceMails, sourceMissing, sourceWaiting, sourceLooked, sourceLatest, sourceMoved} {
 		ch <- d
 	}
 }
@@ -104,7 +107,13 @@ func (m *mailMetrics) Collect(ch chan<- prometheus.Metric) {
 		}
 		gauge(d, v, source)
 	}
-	for n := range m.facts.boxes {
+	counter := func(v uint64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(sourceMoved, prometheus.CounterValue, float64(v), labels...)
+	}
+	for n, b := range m.facts.boxes {
+		own := b.Status()
+		counter(own.Moved, string(n), "moved")
+		counter(own.MoveFailed, string(n), "failed")
 		st, _ := m.facts.marks.state(n)
 		a, source := st.Account, string(n)
 		by := a.Mails.By()

@@ -101,6 +101,8 @@ func TestEveryMailOfAMailboxIsInTheRecordOnce(t *testing.T) {
 		fmt.Sprintf(`promptness_source_mails{outcome="stored",source="reports"} %d.0`, a.Mails.Stored),
 		`promptness_source_mails{outcome="unreadable",source="reports"} 0.0`,
 		`promptness_source_missing_mails{source="reports"} 0.0`,
+		`promptness_source_moves_total{result="moved",source="reports"} 0.0`,
+		`promptness_source_moves_total{result="failed",source="reports"} 0.0`,
 	} {
 		if plain := strings.TrimSuffix(line, ".0"); !bytes.Contains(metrics, []byte(line)) && !bytes.Contains(metrics, []byte(plain+"\n")) {
 			t.Errorf("the metrics lack %s", line)
