@@ -109,13 +109,13 @@ const maxHead = 16
 // headAt reads the block that begins at line i with a From line.
 func (m *marker) headAt(i int) head {
 	h := head{m: m}
-	label, v := m.headLabel(i)
+	label, _ := m.headLabel(i)
 	if label != headFrom && label != headSubject && label != headSent {
 		return h
 	}
 	wrapped := 0
 	for j := i; j < i+maxHead && j < len(m.lines); j++ {
-		label, v = m.headLabel(j)
+		label, v := m.headLabel(j)
 		switch {
 		case label != "":
 			if h.at == nil {
