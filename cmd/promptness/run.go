@@ -168,7 +168,7 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger, h hooks) (err erro
 	marks := newMarks(store, log)
 
 	// The record, and the processor that writes it.
-	read, err := interpreter(cfg)
+	read, err := interpreter(cfg, pepper)
 	if err != nil {
 		return err
 	}

@@ -22,12 +22,12 @@ import (
 )
 
 // interpreter returns the reader of every channel.
-func interpreter(cfg Config) (func(incident.Signal, incident.SourceRule) incident.Reading, error) {
+func interpreter(cfg Config, pepper incident.Pepper) (func(incident.Signal, incident.SourceRule) incident.Reading, error) {
 	hooks, err := webhook.New(cfg.Webhooks)
 	if err != nil {
 		return nil, fmt.Errorf("compile webhook sources: %w", err)
 	}
-	mails, people := &email.Interpreter{}, &manual.Interpreter{}
+	mails, people := &email.Interpreter{Ours: pepper.Ours}, &manual.Interpreter{}
 	return func(s incident.Signal, rule incident.SourceRule) incident.Reading {
 		switch rule.Channel {
 		case incident.ChannelWebhook:

@@ -337,8 +337,8 @@ func (r *resolver) year(c, today civil) (civil, bool) {
 	return c, false
 }
 
-// spread is how far off a number that counts back may be, either way: people
-// round. It grows with what is counted.
+// spread is how far off a number that counts on from another time, or roughly
+// back from now, may be, either way: people round. It grows with what is counted.
 func spread(d time.Duration, exact bool) time.Duration {
 	if exact {
 		return max(time.Minute, d/12)
@@ -357,9 +357,7 @@ func (r *resolver) ago(w *written, now time.Time) answer {
 	case w.near == -1: // nearly
 		least = most * 3 / 4
 		x.flag(incident.FlagAbout)
-	case least == most && w.exact:
-		s := spread(most, true)
-		least, most = least-s, most+s
+	case least == most && w.exact: // taken at its word (scenarios.md row 37)
 	case least == most || w.about && least > 0:
 		s := spread(most, false)
 		least, most = least-s, most+s
