@@ -74,6 +74,8 @@ type kept struct {
 	rec     *incident.IncidentRecord // nil where it is of no month of the window
 	signals []monthSignal
 	into    incident.Ref // the incident that it is part of now
+	begins  time.Time    // the first start of its clocks, once it is known to be of the month
+	place   int          // among those of the month
 }
 
 // NewBuilder returns a Builder of the report of m.
@@ -163,13 +165,17 @@ func (b *Builder) Report() *Report {
 			}
 		default:
 			if b.count(k, work) {
+				k.begins = firstStart(k.rec)
 				mine = append(mine, k)
 			}
 		}
 	}
 	// By the times of the incidents, not by the order in which they were heard of.
 	slices.SortStableFunc(mine, func(x, y *kept) int {
-		return cmp.Or(firstStart(x.rec).Compare(firstStart(y.rec)), x.rec.First.Compare(y.rec.First), cmp.Compare(x.ref, y.ref))
+		if c := x.begins.Compare(y.begins); c != 0 {
+			return c
+		}
+		return cmp.Or(x.rec.First.Compare(y.rec.First), cmp.Compare(x.ref, y.ref))
 	})
 	r.Candidates = figure(FigureCandidates, nil, candidates)
 	for _, k := range mine {

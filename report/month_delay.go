@@ -183,7 +183,7 @@ func (w *policyWork) first(x *monthClock, desk incident.Time, known bool) incide
 	if !x.c.State.Open() && x.c.Stop.Known() {
 		stop.Interval = desk.Interval.Min(x.c.Stop)
 	}
-	start := x.start
+	start := *x.start
 	start.Interval = x.c.Start
 	switch j := incident.Judge(x.c.Limit.D(), start, stop, w.b.at); j.State {
 	case incident.Met, incident.Breached:

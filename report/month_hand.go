@@ -142,12 +142,10 @@ type Linked struct {
 
 func (w *policyWork) linked() Linked {
 	is := noStates()
-	of := map[*kept]incident.State{}
 	groups := grouping{}
 	for i := range w.clocks {
 		x := &w.clocks[i]
 		is[x.state]++
-		of[x.k] = x.state
 		if x.state == incident.Excluded {
 			continue
 		}
@@ -155,6 +153,12 @@ func (w *policyWork) linked() Linked {
 			if other := w.b.live(l.To); l.State == incident.LinkOffered && other != nil && other != x.k {
 				groups.join(x.k, other)
 			}
+		}
+	}
+	of := map[*kept]incident.State{} // of those that are linked
+	for i := range w.clocks {
+		if x := &w.clocks[i]; groups.parent[x.k] != nil {
+			of[x.k] = x.state
 		}
 	}
 	joined := noStates()

@@ -26,7 +26,7 @@ type monthClock struct {
 	c     *incident.Clock
 	state incident.State // as it counts
 	doubt incident.Doubt
-	start incident.Time // of the policy's start milestone
+	start *incident.Time // of the policy's start milestone, as the record has it
 }
 
 func newPolicyWork(b *Builder, id incident.PolicyID) *policyWork {
@@ -48,18 +48,19 @@ func (w *policyWork) earlier(m incident.Month, c *incident.Clock) {
 // order brings the clocks into the order of their incidents and resolves what
 // all figures need.
 func (w *policyWork) order(mine []*kept) {
-	at := make(map[*kept]int, len(mine))
 	for i, k := range mine {
-		at[k] = i
+		k.place = i
 	}
-	slices.SortFunc(w.clocks, func(a, b monthClock) int { return at[a.k] - at[b.k] })
+	slices.SortFunc(w.clocks, func(a, b monthClock) int { return a.k.place - b.k.place })
 	for i := range w.clocks {
 		x := &w.clocks[i]
 		x.state, x.doubt = countedInMonth(x.c)
 		w.versions[x.c.Version] = true
+		milestone := w.startMilestone()
 		if p, ok := w.version(x.c); ok {
-			x.start = timeOfRec(x.k.rec, p.Start)
+			milestone = p.Start
 		}
+		x.start = startTime(x.k.rec, milestone)
 	}
 }
 
@@ -82,6 +83,15 @@ func (w *policyWork) startMilestone() incident.Milestone {
 	return incident.Detected
 }
 
+func startTime(rec *incident.IncidentRecord, m incident.Milestone) *incident.Time {
+	for k := range rec.Times {
+		if rec.Times[k].Milestone == m {
+			return &rec.Times[k]
+		}
+	}
+	return &incident.Time{Milestone: m}
+}
+
 // timeOfRec returns the time of a milestone as rec has it; zero where nothing is
 // known of it.
 func timeOfRec(rec *incident.IncidentRecord, m incident.Milestone) incident.Time {
@@ -95,6 +105,7 @@ func timeOfRec(rec *incident.IncidentRecord, m incident.Milestone) incident.Time
 
 // month makes the figures.
 func (w *policyWork) month() PolicyMonth {
+	w.marked = make([]bounded, 0, len(w.clocks))
 	p := PolicyMonth{Policy: w.id, Title: shown(w.id), Versions: []PolicyVersion{}}
 	w.describe(&p)
 	counts := Counts{States: noStates(), Doubts: map[incident.Doubt]int{}, Would: map[incident.State]int{}}

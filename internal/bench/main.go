@@ -93,6 +93,8 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	entries := figure{Name: "entries read and verified at start", Unit: "1/s"}
 	mails := figure{Name: "plain mails interpreted, one core", Unit: "1/s", Budget: "2 000/s", Note: "by processor time"}
 	large := figure{Name: "heap while a mail of 25 MB is interpreted", Unit: "MB", Budget: "100 MB", Note: "with the mail itself"}
+	month := figure{Name: fmt.Sprintf("report of a month of %d incidents", monthSize), Unit: "s", Budget: "10 s", Note: "of entries in memory; reading and verifying them is in the start"}
+	monthMemory := figure{Name: "memory of an incident in that report", Unit: "B"}
 	for i := range o.runs {
 		say := func(what string) { fmt.Fprintf(progress, "run %d of %d: %s\n", i+1, o.runs, what) }
 		dir := filepath.Join(base, fmt.Sprint(i))
@@ -129,6 +131,13 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 			return err
 		}
 		large.Runs = append(large.Runs, n)
+		say("report of a month")
+		m, err := benchMonth(monthSize)
+		if err != nil {
+			return err
+		}
+		month.Runs = append(month.Runs, m.seconds)
+		monthMemory.Runs = append(monthMemory.Runs, m.bytesPerIncident)
 		start.Note = fmt.Sprintf("%d entries in %d messages", p.entries, p.messages)
 		if err := os.RemoveAll(dir); err != nil {
 			return err
