@@ -102,7 +102,7 @@ func zoneName(s string) error {
 		return nil
 	}
 	if s == "Local" {
-		return errors.New("Local is another zone on another machine; name it, for example Europe/London or UTC")
+		return errors.New("the zone Local is another one on another machine; name it, for example Europe/London or UTC")
 	}
 	if _, err := time.LoadLocation(s); err != nil {
 		return fmt.Errorf("unknown %q; want UTC or a name such as America/New_York", s)

@@ -62,7 +62,7 @@ func (s *scan) agoAt(i, lo int) (w written, ok bool) {
 	}
 	end := s.at(next)
 	switch {
-	case end.is("ago", "back"), end.text == "earlier" && s.at(next+1).kind != aWord && false:
+	case end.is("ago", "back"):
 		s.backAgo(i, lo, &w)
 		w.end = next + 1
 		w.ago = true
@@ -298,7 +298,7 @@ func (s *scan) oneAmount(i int) (least, most time.Duration, next int, exact, ok 
 		return times(1, 10, i, false)
 	}
 	lo := 0.0
-	j := i
+	var j int
 	switch {
 	case t.is("\u00bd", "\u00bc", "\u00be"):
 		lo, j = map[string]float64{"\u00bd": 0.5, "\u00bc": 0.25, "\u00be": 0.75}[t.text], i+1

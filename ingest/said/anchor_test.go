@@ -17,10 +17,10 @@ func TestRelativeWordsCountFromTheSending(t *testing.T) {
 		want string
 		flag incident.Flag
 	}{
-		{"sent four minutes before", "2026-11-23T10:16:00Z", "noticed an hour ago", "2026-11-23T09:16:00Z 2026-11-23T09:16:00Z", incident.FlagAgo},
-		{"queued for fifteen minutes: from both", "2026-11-23T10:05:00Z", "noticed an hour ago", "2026-11-23T09:05:00Z 2026-11-23T09:20:00Z", incident.FlagSpansSent},
-		{"a fast clock: from the receipt", "2026-11-23T10:27:00Z", "noticed an hour ago", "2026-11-23T09:20:00Z 2026-11-23T09:20:00Z", incident.FlagAgo},
-		{"no Date", "", "noticed an hour ago", "2026-11-23T09:20:00Z 2026-11-23T09:20:00Z", incident.FlagAgo},
+		{"sent four minutes before", "2026-11-23T10:16:00Z", "noticed an hour ago", "2026-11-23T09:16:00Z 1m", incident.FlagAgo},
+		{"queued for fifteen minutes: from both", "2026-11-23T10:05:00Z", "noticed an hour ago", "2026-11-23T09:05:00Z 16m", incident.FlagSpansSent},
+		{"a fast clock: from the receipt", "2026-11-23T10:27:00Z", "noticed an hour ago", "2026-11-23T09:20:00Z 1m", incident.FlagAgo},
+		{"no Date", "", "noticed an hour ago", "2026-11-23T09:20:00Z 1m", incident.FlagAgo},
 		{"queued over midnight: whose yesterday", "2026-11-22T23:45:00Z", "noticed yesterday at 14:20", "2026-11-21T14:20:00Z 2026-11-22T14:20:59.999999999Z", incident.FlagSpansSent},
 		{"after it says that it was sent", "2026-11-23T10:16:00Z", "noticed at 10:18", "2026-11-23T10:18:00Z 1m", incident.FlagAfterSent},
 		{"after the receipt", "2026-11-23T10:19:00Z", "noticed today at 10:23", "2026-11-23T10:23:00Z 1m", incident.FlagClipped},
@@ -103,7 +103,7 @@ func TestLabelAtReadsRelativeValues(t *testing.T) {
 		"half nine":              "2026-11-23T09:30:00Z 1m",
 		"yesterday at 17:05":     "2026-11-22T17:05:00Z 1m",
 		"Friday 17:05":           "2026-11-20T17:05:00Z 1m",
-		"an hour ago":            "2026-11-23T09:20:10Z 2026-11-23T09:20:10Z",
+		"an hour ago":            "2026-11-23T09:20:00Z 1m",
 		"between 9 and 9.30":     "2026-11-23T09:00:00Z 31m",
 		"over the weekend":       "2026-11-21T00:00:00Z 48h",
 		"23/11/2026 09:15":       "2026-11-23T09:15:00Z 1m",

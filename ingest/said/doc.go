@@ -11,8 +11,8 @@
 // What a word is taken for is in one place each: the hours of a part of the day
 // in partofday.go, the words in lexicon.go, what a verb tells in deed.go.
 // "About" is ten minutes either way ([About]), "just after" a quarter of an
-// hour, a number that counts back is taken at its word and flagged, one with
-// "about" may be three tenths of it off and at least five minutes. A
+// hour, a number that counts back is taken at its word, to the minute, and
+// flagged, one with "about" may be three tenths of it off and at least five minutes. A
 // weekday is the last one that was: on a Monday, "on Monday" is today if that
 // time has been and is flagged, "last Monday" is a week ago, and on a Thursday
 // "last Tuesday" is either. An hour from 1 to 12 with neither half of the day

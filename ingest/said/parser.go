@@ -385,7 +385,7 @@ func (p *parser) zone(h *hours, iso bool) error {
 	p.at = back
 	// A word of capitals that ends in T is a zone that we do not know; London
 	// would be a guess.
-	if w := m[1]; len(w) >= 3 && w == strings.ToUpper(w) && strings.HasSuffix(w, "T") {
+	if w := m[1]; len(w) >= 2 && w == strings.ToUpper(w) && strings.HasSuffix(w, "T") {
 		return ErrZone
 	}
 	return nil

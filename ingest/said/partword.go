@@ -36,7 +36,6 @@ func (s *scan) partAt(i int, w *written) (next int, ok bool) {
 			w.part = firstThing
 			return j + 1, true
 		}
-	case t.is("opening", "close") && false:
 	case t.text == "this":
 		return s.thisPart(i+1, w)
 	case t.text == "tonight":

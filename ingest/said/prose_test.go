@@ -221,15 +221,15 @@ func TestHoursWithoutAHalfOfTheDay(t *testing.T) {
 
 func TestProseCountsBack(t *testing.T) {
 	check(t, monday(t), []row{
-		{"I noticed 10 minutes ago.", "D 10:10:10 to 10:10:10 ago"},
-		{"I noticed ten mins ago.", "D 10:10:10 to 10:10:10 ago"},
+		{"I noticed 10 minutes ago.", "D 10:10 ago"},
+		{"I noticed ten mins ago.", "D 10:10 ago"},
 		{"I noticed about 20 minutes ago.", "D 09:54:10 to 10:06:10 ago about"},
-		{"I noticed an hour ago.", "D 09:20:10 to 09:20:10 ago"},
+		{"I noticed an hour ago.", "D 09:20 ago"},
 		{"I noticed about an hour ago.", "D 09:02:10 to 09:38:10 ago about"},
-		{"I noticed an hour and a half ago.", "D 08:50:10 to 08:50:10 ago"},
-		{"I noticed 1.5 hours ago.", "D 08:50:10 to 08:50:10 ago"},
-		{"I noticed 1h30m ago.", "D 08:50:10 to 08:50:10 ago"},
-		{"I noticed half an hour ago.", "D 09:50:10 to 09:50:10 ago"},
+		{"I noticed an hour and a half ago.", "D 08:50 ago"},
+		{"I noticed 1.5 hours ago.", "D 08:50 ago"},
+		{"I noticed 1h30m ago.", "D 08:50 ago"},
+		{"I noticed half an hour ago.", "D 09:50 ago"},
 		{"I noticed 10-15 minutes ago.", "D 10:05:10 to 10:10:10 ago about"},
 		{"I noticed an hour or two ago.", "D 08:20:10 to 09:20:10 ago about"},
 		{"I noticed a couple of hours ago.", "D 07:20:10 to 09:20:10 ago about"},

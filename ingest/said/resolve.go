@@ -357,7 +357,7 @@ func (r *resolver) ago(w *written, now time.Time) answer {
 	case w.near == -1: // nearly
 		least = most * 3 / 4
 		x.flag(incident.FlagAbout)
-	case least == most && w.exact: // taken at its word (scenarios.md row 37)
+	case least == most && w.exact: // taken at its word, to the minute (scenarios.md row 37)
 	case least == most || w.about && least > 0:
 		s := spread(most, false)
 		least, most = least-s, most+s
@@ -366,6 +366,11 @@ func (r *resolver) ago(w *written, now time.Time) answer {
 		x.flag(incident.FlagAbout)
 	}
 	x.in = incident.Interval{Earliest: now.Add(-most), Latest: now.Add(-max(0, least))}
+	if least == most && least >= time.Minute {
+		// Who counts in minutes or hours means the minute: an instant would
+		// decide a verdict by the seconds that the mail was on its way.
+		x.in = incident.Interval{Earliest: x.in.Earliest.Truncate(time.Minute), Latest: x.in.Latest.Truncate(time.Minute).Add(time.Minute - 1)}
+	}
 	x.day, x.timed = r.civilOf(x.in.Earliest), true
 	switch {
 	case w.most < time.Hour:

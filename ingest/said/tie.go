@@ -236,7 +236,7 @@ func (p *prose) decide(s *scan, ties []tie, k int, asked bool) {
 	if e.of == "" && w.timed && w.begin <= 3 && e.at > w.end {
 		p.fronted(s, ties, k, e)
 	}
-	if w.bound == until || w.bound == by && w.cue == "before" && false {
+	if w.bound == until {
 		// "did not notice until", "it was not until … that we noticed"
 		if !e.denied && !p.deniedBefore(s, w) {
 			t.drop = true

@@ -13,15 +13,14 @@ type written struct {
 	part part
 	mod  string // early, late, mid, first, last: of the part or the day
 
-	timed    bool  // a time of day was written
-	start    clock // of a range, or the only one
-	stop     clock // start unless it is a range
-	ranged   bool
-	zoned    bool // a zone was named
-	zone     time.Duration
-	london   bool // the zone was named as ours
-	badZone  bool
-	twelveTo bool // "10 to 11": either ten minutes to eleven or a range; taken for the range
+	timed   bool  // a time of day was written
+	start   clock // of a range, or the only one
+	stop    clock // start unless it is a range
+	ranged  bool
+	zoned   bool // a zone was named
+	zone    time.Duration
+	london  bool // the zone was named as ours
+	badZone bool
 
 	about  bool
 	near   int // just before (-1) or just after (+1)

@@ -26,14 +26,22 @@ func (s *scan) zone(i int, w *written) int {
 			if s.at(j+1).text == "time" {
 				j++
 			}
+			if t.text == "local" && s.at(j+1).text == "in" {
+				w.badZone = true // London would be a guess
+				return done(j + 2)
+			}
 			w.london = t.text != "local"
 			return done(j + 1)
-		case "ist", "aest", "aedt", "acst", "awst", "cst", "mst", "cdt", "mdt", "jst", "hkt", "sgt", "nzst", "nzdt", "msk", "pkt", "sast", "eat":
+		case "et", "pt", "ct", "mt", "ist", "aest", "aedt", "acst", "awst", "cst", "mst", "cdt", "mdt", "jst", "hkt", "sgt", "nzst", "nzdt", "msk", "pkt", "sast", "eat":
 			if t.upper {
 				w.badZone = true
 				return done(j + 1)
 			}
 			return i
+		}
+		if n := s.elsewhere(j); n > j {
+			w.badZone = true
+			return done(n)
 		}
 		offset, known := Zone(t.text)
 		if !known || !t.upper && !t.is("bst", "gmt", "utc", "z") || t.text == "z" && !t.glued {
@@ -69,4 +77,27 @@ func (s *scan) offset(i int, w *written) int {
 		w.zone = -w.zone
 	}
 	return next
+}
+
+// elsewhere moves over a clock of another place that is named in words at i:
+// "Pacific", "Paris time", "their time". Which offset it has is not known here,
+// and London's would be a guess.
+func (s *scan) elsewhere(i int) int {
+	t := s.at(i)
+	next := s.at(i + 1).text
+	switch {
+	case t.is("eastern", "pacific", "mountain"), t.text == "central" && next == "time":
+		if next == "time" || next == "standard" || next == "daylight" {
+			return i + 2
+		}
+		return i + 1
+	case next != "time":
+		return i
+	case t.is("their", "your", "his", "her"):
+		return i + 2
+	}
+	if t.upper && !t.is("this", "the", "first", "last", "next", "that", "lunch", "break", "tea", "dinner", "bed", "some", "any", "same", "what", "about", "in", "by") {
+		return i + 2 // a place, or what belongs to one
+	}
+	return i
 }
