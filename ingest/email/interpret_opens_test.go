@@ -225,7 +225,7 @@ func TestWhatIsWrongWithAConditionIsToldByItsField(t *testing.T) {
 		`opens_when: 1:13: unknown name "lable"`,
 		`senders[0].from: "somewhere" must be an address`,
 		`senders[0].opens_when: 1:1: gives a value of type string, want bool`,
-		`senders[0].zone: Local is another zone on another machine`,
+		`senders[0].zone: the zone Local is another one on another machine`,
 		`senders[0].route: unknown "pigeon"`,
 		`senders[0].labels.colour: unknown field`,
 		`senders[0].labels.impact[0]: is empty`,

@@ -240,8 +240,11 @@ func (m *mailing) teller(at int, outer string) string {
 // label reads the value of a labelled line. A machine's time that names no zone
 // is one of the zone that its rule names.
 func (m *mailing) label(value string, a said.Anchor) (incident.Interval, []incident.Flag, [2]int, error) {
+	if m.machine == nil || m.machine.zone == nil {
+		return said.LabelAt(value, a)
+	}
 	in, flags, words, err := said.Label(value, a.Receipt)
-	if err != nil || m.machine == nil || m.machine.zone == nil {
+	if err != nil {
 		return in, flags, words, err
 	}
 	// Read as UTC it is the clock that was written. The day is allowed for, so

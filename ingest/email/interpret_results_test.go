@@ -109,7 +109,7 @@ func TestResultsWithoutAName(t *testing.T) {
 		}
 	}
 	const (
-		store  = "Received: from B.prod.example.org (2001:db8::2) by A.prod.example.org (2001:db8::1) with Microsoft SMTP Server; Mon, 23 Nov 2026 10:20:02 +0000\n"
+		store  = "Received: from X.prod.example.org (2001:db8::2) by A.prod.example.org (2001:db8::1) with Microsoft SMTP Server; Mon, 23 Nov 2026 10:20:02 +0000\n"
 		border = "Received: from out.example.org (192.0.2.7) by X.mail.protection.example.org (10.0.0.1) with Microsoft SMTP Server; Mon, 23 Nov 2026 10:20:00 +0000\n"
 		good   = "Authentication-Results: spf=pass (sender IP is 192.0.2.7) smtp.mailfrom=example.org; dkim=pass (signature was verified) header.d=example.org;dmarc=pass action=none header.from=example.org;compauth=pass reason=100\n"
 		bad    = "Authentication-Results: spf=fail smtp.mailfrom=evil.invalid; dkim=none (message not signed) header.d=none;dmarc=fail action=oreject header.from=example.org;compauth=fail reason=000\n"

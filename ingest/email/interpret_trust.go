@@ -9,17 +9,39 @@ import (
 
 // trustedHop returns the place among fields of the topmost Received field of a
 // trusted host, and what it says; -1 where there is none. A sender can write
-// such fields only below it: every host puts its own on top.
+// such fields only below those of the hosts that had the mail after him: every
+// host puts its own on top. So each host above the trusted one must say that it
+// had the mail from the next; where a host took it from somebody else, what
+// stands below is that one's word.
 func (r *rules) trustedHop(fields []field) (int, hop) {
+	var above hop
 	for i, f := range fields {
 		if f.name != "received" {
 			continue
 		}
-		if h, ok := parseReceived(f.value); ok && within(h.by, r.TrustedHops) {
+		h, ok := parseReceived(f.value)
+		if !ok || above.by != "" && !r.linked(above.from, h.by) {
+			return -1, hop{}
+		}
+		if within(h.by, r.TrustedHops) {
 			return i, h
 		}
+		above = h
 	}
 	return -1, hop{}
+}
+
+// linked reports whether a host that says that it had a mail from the host
+// called from had it from the one that calls itself by. Exchange Online gives one
+// host several domains: there the first label must be the same, and the name that
+// was found for it one of ours.
+func (r *rules) linked(from, by string) bool {
+	if from == "" || from == by {
+		return from != ""
+	}
+	a, _, _ := strings.Cut(from, ".")
+	b, _, _ := strings.Cut(by, ".")
+	return a == b && (within(from, r.InternalHops) || within(from, r.TrustedHops))
 }
 
 // trust says how sure we are that the mail comes from the address in From, by
