@@ -18,12 +18,16 @@ const (
 const markedText = 4 << 10
 
 // markings is compiled once.
-var markings = sync.OnceValue(func() (p struct{ level, only, labelled, header, subject, edge *regexp.Regexp }) {
+var markings = sync.OnceValue(func() (p struct{ level, only, head, labelled, bare, header, subject, edge *regexp.Regexp }) {
 	// (UK) (TOP) SECRET, and what may follow it in a marking.
 	const level = `(?:uk\s+)?(?:top[\s_-]*)?secret`
-	const tail = `(?:[\s/,;:(-]+(?:uk\s+eyes\s+only|eyes\s+only|uk|strap\s*\d?|personal|[a-z]+-?sensitive)\)?)*`
+	const tail = `(?:[\s/,;:(\x{2013}\x{2014}-]+(?:uk\s+eyes\s+only|eyes\s+only|uk|strap\s*\d?|personal|[a-z]+-?sensitive)\)?)*`
 	p.only = regexp.MustCompile(`(?i)^` + level + tail + `[\s.:!]*$`)
-	p.labelled = regexp.MustCompile(`(?i)^(?:(?:security\s+|protective\s+)?(?:classification|marking)|handling|gscp?|sensitivity)\s*[:=\t|-]\s*[*_\["']*` + level + `\b`)
+	p.labelled = regexp.MustCompile(`(?i)^(?:(?:security\s+|protective\s+)?(?:classification|marking)|handling|gscp?|sensitivity)\s*[:=\t|\x{2013}\x{2014}-]\s*[*_\["']*` + level + `\b`)
+	// In capitals at the head of a line: behind other markings, before a caveat
+	// or whatever it marks.
+	p.head = regexp.MustCompile(`^(?:(?:UK|NATO|EU|OFFICIAL|OFFICIAL-SENSITIVE|HMG)[\s/\x{2013}\x{2014}-]+)*(?:TOP[\s_-]*)?SECRET(?:\s*[\]):/,\x{2013}\x{2014}-]|\s+(?:UK|US|EYES|NOFORN|REL|STRAP)\b|$)`)
+	p.bare = regexp.MustCompile(`^(?i:(?:(?:security|protective)\s+)?(?:classification|marking))\s+(?:UK\s+)?(?:TOP[\s_-]*)?SECRET\b`)
 	p.level = regexp.MustCompile(`\b(?:TOP[\s_-]*)?SECRET\b`)
 	p.header = regexp.MustCompile(`(?i)\b(?:top[\s_-]*)?secret\b`)
 	p.subject = regexp.MustCompile(`(?i)^(?:\s*(?:(?:re|fw|fwd|aw|wg)\s*(?:\[\d+\])?\s*:|\[(?:external|ext)\]))+`)
@@ -133,7 +137,7 @@ func markedLines(text string) bool {
 		l = strings.TrimFunc(l, func(r rune) bool {
 			return unicode.IsSpace(r) || strings.ContainsRune("*_#[](){}<>=|~-–—\"'.", r)
 		})
-		if p.only.MatchString(l) || p.labelled.MatchString(l) {
+		if p.only.MatchString(l) || p.labelled.MatchString(l) || p.head.MatchString(l) || p.bare.MatchString(l) {
 			return true
 		}
 		if before, after, ok := strings.Cut(l, ":"); ok && strings.EqualFold(before, "subject") && markedSubject(after) {

@@ -165,6 +165,7 @@ func (b *Box) put(ctx context.Context, uid uint32, s incident.Signal) (outcome, 
 	switch {
 	case ingest.IsPermanent(err):
 		b.note(func(s *Status) { s.Refused++ })
+		b.log.WarnContext(ctx, "mail refused by the store", "uid", uid, "bytes", len(s.Raw), "err", err)
 		return outRefused, nil
 	case err != nil:
 		return 0, fmt.Errorf("store mail: %w", err)
