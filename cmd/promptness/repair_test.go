@@ -364,6 +364,14 @@ func (w *wreck) sound(name incident.Refusal) {
 		t.Errorf("a second repair says\n%s", out)
 	}
 	c := startChild(t, w.dir, "http://"+w.cfg.Listen.Webhooks, "http://"+w.cfg.Listen.Admin)
+	eventually.Eventually(t, 30*time.Second, "everything that was stored to be folded", func() bool {
+		res, err := http.Get(c.admin + "/readyz") //nolint:noctx // the helper bounds it
+		if err != nil {
+			return false
+		}
+		res.Body.Close()
+		return res.StatusCode == http.StatusOK
+	})
 	c.stop()
 	mustPrompt(t, w.dir, "verify")
 

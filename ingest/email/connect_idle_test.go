@@ -230,16 +230,15 @@ func (e slowly) RetryAfter() time.Duration { return e.after }
 
 // An account that is locked for too many tries is worse than a late mail.
 func TestAfterARefusalThereIsAtMostOneTryAMinute(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *server, _ *vault, box *email.Box) {
+	inBubble(t, func(t *testing.T, s *server, _ *vault, _ *email.Box) {
 		s.with(func() { s.down = true })
 		bubble.Advance(time.Minute)
-		var tries []time.Time
-		email.SetDial(box, func(context.Context) (email.Mailbox, error) {
-			s.with(func() { tries = append(tries, time.Now()) })
-			return nil, fmt.Errorf("log in: %w", slowly{errors.New("NO"), email.RefusedPause})
+		s.with(func() {
+			s.dials, s.refusal = nil, fmt.Errorf("log in: %w", slowly{errors.New("NO"), email.RefusedPause})
 		})
 		bubble.Advance(2 * time.Hour)
 		s.with(func() {
+			tries := s.dials
 			for i := 1; i < len(tries); i++ {
 				if d := tries[i].Sub(tries[i-1]); d < time.Minute || d > 3*time.Minute {
 					t.Errorf("%s between two tries, want one to three minutes", d)

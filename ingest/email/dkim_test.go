@@ -221,9 +221,10 @@ func TestADNSThatDoesNotAnswerHoldsNobodyUp(t *testing.T) {
 	mail := []byte(signed(t, signed(t, plain), domain("evil.invalid")))
 	bubble.Run(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
-		deaf := true
+		var deaf atomic.Bool // an answer that nobody waits for is still looked up
+		deaf.Store(true)
 		p := email.NewProver(func(_ context.Context, name string) ([]string, error) {
-			if deaf {
+			if deaf.Load() {
 				<-ctx.Done() // does not even heed its own context
 				return nil, ctx.Err()
 			}
@@ -249,13 +250,13 @@ func TestADNSThatDoesNotAnswerHoldsNobodyUp(t *testing.T) {
 		}
 		bubble.Advance(time.Minute)
 		verify(down, 3*time.Second)
-		deaf = false
+		deaf.Store(false)
 		verify(up, 0)
-		deaf = true
+		deaf.Store(true)
 		for range 3 { // what was answered counts anew
 			verify(down, 3*time.Second)
 		}
-		deaf = false
+		deaf.Store(false)
 		verify(down, 0)
 		bubble.Advance(time.Minute)
 		verify(up, 0)

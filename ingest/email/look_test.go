@@ -423,7 +423,7 @@ func TestTheLastWriteOfALookFailsToo(t *testing.T) {
 				s.deliver(served{raw: letter("second")})
 				bubble.Advance(2 * time.Minute)
 				s.with(func() { s.mails[0].unlisted = false })
-				v.onPut = func() { tt.fault(v) } // the write after the next Put
+				v.fail(func(v *vault) { v.onPut = func() { tt.fault(v) } }) // the write after the next Put
 				bubble.Advance(2 * email.LookEvery)
 				wantMails(t, box, tt.want, "")
 				if got := len(v.stored()); got != 2 {

@@ -25,6 +25,7 @@ type server struct {
 	mails    []served
 	down     bool // no connection can be made
 	dials    []time.Time
+	refusal  error // what a connection is refused with
 	searches int
 	waits    []time.Duration
 	news     chan struct{}
@@ -57,6 +58,9 @@ func (s *server) dial(context.Context) (email.Mailbox, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.dials = append(s.dials, time.Now())
+	if s.refusal != nil {
+		return nil, s.refusal
+	}
 	if s.down {
 		return nil, errors.New("connection refused")
 	}
