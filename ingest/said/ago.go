@@ -7,6 +7,12 @@ import "time"
 func (s *scan) agoAt(i, lo int) (w written, ok bool) {
 	w = written{begin: i, end: i}
 	t := s.at(i)
+	if s.at(i-1).is("by", "at") {
+		if n, next, ok := s.pastHour(i); ok {
+			w.from, w.end, w.later, w.past, w.bySaid = i-1, next, true, time.Duration(n)*time.Minute, s.at(i-1).text == "by"
+			return w, true
+		}
+	}
 	switch {
 	case t.is("immediately", "instantly"), t.is("straight", "right") && s.at(i+1).is("away", "after", "afterwards"), t.text == "at" && s.at(i+1).text == "once":
 		// at once, after what was said before
@@ -19,6 +25,14 @@ func (s *scan) agoAt(i, lo int) (w written, ok bool) {
 		return w, s.at(w.end).kind != aNumber && !s.at(w.end).is("after", "before", "that")
 	case t.text == "just" && s.at(i+1).text == "now":
 		return s.counted(w, i, i+2, 0, 5*time.Minute), true
+	case t.text == "this" && s.at(i-1).is("have", "has", "i've", "we've", "he's", "she's", "just", "only", "literally"):
+		j := i + 1
+		if s.at(j).text == "very" {
+			j++
+		}
+		if s.at(j).is("minute", "second", "moment", "instant", "sec", "min") && s.at(j+1).lex.does != nothing {
+			return s.counted(w, i, j+1, 0, 5*time.Minute), true // "have this minute noticed"
+		}
 	case t.is("moments", "seconds") && s.at(i+1).text == "ago":
 		return s.counted(w, i, i+2, 0, 5*time.Minute), true
 	case t.is("moment", "second", "minute", "sec", "min") && s.at(i+1).text == "ago" && s.at(i-1).is("a", "1"):

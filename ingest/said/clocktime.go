@@ -14,9 +14,10 @@ const (
 
 // A scan reads the times of one sentence.
 type scan struct {
-	toks []token
-	text string
-	a    *Anchor
+	toks  []token
+	text  string
+	a     *Anchor
+	words map[string]lexeme
 	// labelled is one more than the token that a label has said to be a time.
 	labelled int
 	deep     bool // the end of a range is read
@@ -110,10 +111,10 @@ func (s *scan) clockDigits(i int) (clock, int, certainty) {
 	sep, m := s.at(i+1), s.at(i+2)
 	leading := t.digits == 2 && t.n < 10
 	switch {
-	case t.digits <= 2 && sep.glued && sep.is(":", ".", "h") && m.kind == aNumber && m.glued && m.digits == 2:
+	case t.digits <= 2 && sep.glued && sep.is(":", ".", "h", ";") && m.kind == aNumber && m.glued && m.digits == 2:
 		c.min = m.n
 		next, sure := i+3, strong
-		if sep.text == "." {
+		if sep.is(".", ";") {
 			sure = weak
 		}
 		if s.at(next).is(":", ".") && s.at(next).glued && s.at(next+1).kind == aNumber && s.at(next+1).glued {

@@ -29,12 +29,16 @@ func (s *scan) back(i, lo int, w *written) {
 		switch {
 		case t.is("nearly", "almost") && w.cue == "":
 			w.near, w.from = -1, j
+		case t.text == "it" && s.at(j-1).is("call", "make"):
+			j--
+			w.about, w.from = true, j // "call it 12.25"
 		case t.is("near", "towards") && w.cue == "", t.lex.is&roughly != 0 && !t.is("near", "towards", "nearly", "almost") && !(t.is("sometime", "somewhere", "probably") && w.cue != ""), t.text == "~":
 			if t.text == "say" && !s.at(j-1).is(",") && s.at(j-1).lex.is&(subject|auxiliary) != 0 {
 				return // "I say"
 			}
 			w.about, w.from = true, j
-		case t.is("the", "a", "an", "exactly", "precisely", "time", "(", "very", "up", "or", "and", "well") && (w.cue == "" || t.is("up", "well", "very") || t.is("or", "and") && w.about):
+		case t.is("or", "and") && w.about:
+		case t.is("the", "a", "an", "exactly", "precisely", "time", "(", "very", "up", "well") && (w.cue == "" || t.is("up", "well", "very")):
 		case t.text == "." && s.at(j-1).lex.is&roughly != 0:
 		case t.is("just", "shortly", "soon", "immediately", "straight", "right", "slightly", "little", "bit", "directly", "moments", "minutes"):
 			switch w.cue {

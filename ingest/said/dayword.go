@@ -3,6 +3,8 @@ package said
 import (
 	"strings"
 	"time"
+
+	"github.com/ministryofjustice/incident-promptness/incident"
 )
 
 // startsDate reports whether a date begins at token i.
@@ -16,7 +18,13 @@ func (s *scan) startsDate(i int) bool {
 func (s *scan) day(i int, w *written) (next int, ok bool) {
 	t := s.at(i)
 	if t.kind == aNumber {
-		return s.date(i, w)
+		if s.at(i+1).is("st", "nd", "rd", "th") && s.at(i+2).is("inst", "instant", "ult", "ultimo") {
+			return s.inst(i, i+2, w), true
+		}
+		if next, ok := s.date(i, w); ok || s.at(i-1).text != "on" || !s.at(i+1).is("st", "nd", "rd", "th") {
+			return next, ok
+		}
+		return s.theDay(i, w) // "on 20th at 9.15"
 	}
 	if t.kind != aWord {
 		return i, false
@@ -116,6 +124,9 @@ func (s *scan) theDay(i int, w *written) (int, bool) {
 		if s.at(next).lex.is&(street|measures|numbers) != 0 || t.n < 1 || t.n > 31 {
 			return i, false
 		}
+		if s.at(next).is("inst", "instant", "ult", "ultimo") {
+			return s.inst(i, next, w), true
+		}
 		if s.at(next).text == "of" && s.at(next+1).text == "this" && s.at(next+2).text == "month" {
 			next += 3
 		} else if s.at(next).kind == aWord && s.at(next).lex == (lexeme{}) {
@@ -129,6 +140,22 @@ func (s *scan) theDay(i int, w *written) (int, bool) {
 		return s.date(i, w)
 	}
 	return i, false
+}
+
+// inst gives the day of the month at i the month that the word at next names:
+// this or the last.
+func (s *scan) inst(i, next int, w *written) int {
+	t := s.a.Receipt.In(incident.London())
+	first := civil{t.Year(), t.Month(), 1}
+	if s.at(next).is("ult", "ultimo") {
+		first = first.add(-1)
+	}
+	w.day = dayRef{kind: onDate, date: civil{first.year, first.month, s.at(i).n}}
+	w.day.wrong = !w.day.date.exists()
+	if next++; s.at(next).text == "." {
+		next++
+	}
+	return next
 }
 
 // determined reads this, last, next … and what they determine.

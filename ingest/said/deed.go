@@ -24,9 +24,9 @@ const (
 func verbs(does func(d deed, list string)) {
 	does(detects, "emerged transpired realises realizes spots discovers detects identifies noticed noticing notice notices spotted spotting spot discovered discovering discover discovery discoveries detected detecting detect detection "+
 		"realised realising realise realized realizing realize aware unearthed uncovered unnoticed undetected undiscovered "+
-		"flagged identified identifying identify identification observed observing suspected knew known witnessed dawned twigged clocked spied")
+		"evidence sight sighted sighting inkling indication sussed rumbled realisation realization flagged identified identifying identify identification observed observing suspected knew known witnessed dawned twigged clocked spied")
 	does(finds, "found finding find finds saw see seen seeing sees picked caught recognised recognized learned learnt heard understood became become "+
-		"noted come pointed brought drawn remembered let established determined confirmed came located diagnosed")
+		"stumbled chanced tipped noted come pointed brought drawn remembered let established determined confirmed came located diagnosed")
 	does(happens, "hit clicks happened happening happen happens occurred occurring occur occurs sent sending stolen stole theft thefts lost losing loss clicked clicking "+
 		"opened shared sharing emailed-out disclosed disclosing published uploaded downloaded forwarded attached accessed misplaced mislaid dropped "+
 		"posted leaked exposed compromised hacked attacked infected breached breach broke broken forgot forgotten misdirected misaddressed "+

@@ -67,3 +67,20 @@ func (s *scan) between(i, j int, words ...string) bool {
 	}
 	return false
 }
+
+// strikes reports whether the verb at i, else of an incident, tells of a
+// thought: "it occurred to me", "the penny dropped", "happened upon".
+func (s *scan) strikes(i int) bool {
+	t, next := s.at(i), s.at(i+1)
+	switch t.text {
+	case "occurred":
+		return next.text == "to" && s.at(i+2).is("me", "us", "him", "her", "them")
+	case "hit":
+		return s.at(i-1).text == "it" && next.is("me", "us", "him", "her", "them")
+	case "dropped":
+		return s.at(i-1).is("penny", "finally") && s.precedes(i, 3, "penny") > 0
+	case "happened":
+		return next.is("upon", "across")
+	}
+	return false
+}

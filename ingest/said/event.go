@@ -251,18 +251,26 @@ func (s *scan) detects(i int, e *event, described bool) bool {
 			e.of = incident.Reported
 			return true
 		}
+	case t.is("sight", "sighting", "inkling", "indication", "evidence", "realisation", "realization"):
+		if s.precedes(i, 2, "first", "earliest", "initial") == 0 && !t.is("realisation", "realization", "sighting") || s.at(i-2).text == "at" {
+			return false
+		}
+		e.noun = true
 	case t.is("knew", "known"):
-		if s.at(i-1).text != "first" && !(t.text == "known" && s.anyOf("since")) {
+		if s.precedes(i, 4, "first") == 0 && !(t.text == "known" && s.anyOf("since")) {
 			return false
 		}
 	case t.is("suspected") && s.at(i-1).lex.is&subject == 0:
 		return false
 	case t.is("flagged"):
+		if s.at(i+1).text == "by" {
+			break
+		}
 		if s.toUs(i) {
 			e.of = incident.Reported
 			return true
 		}
-		if s.toOthers(i) {
+		if s.toOthers(i) && s.follows(i, 4, "us", "me") == 0 {
 			return true
 		}
 	case t.is("detection", "detecting", "spot", "identify") && s.at(i+1).is("rule", "rules", "system", "tool", "software", "check", "checks"):
@@ -281,6 +289,14 @@ func (s *scan) detects(i int, e *event, described bool) bool {
 func (s *scan) finds(i int, e *event) bool {
 	t, next := s.at(i), s.at(i+1)
 	switch {
+	case t.is("stumbled", "chanced"):
+		if !next.is("on", "onto", "upon", "across") {
+			return false
+		}
+	case t.text == "tipped":
+		if next.text != "off" || s.precedes(i, 4, "i", "we", "was", "were") == 0 {
+			return false
+		}
 	case t.is("became", "become"):
 		if !next.is("apparent", "clear", "evident", "known", "obvious") && s.follows(i, 2, "apparent", "clear", "evident", "known", "obvious") == 0 {
 			return false
@@ -371,6 +387,10 @@ func (s *scan) wrongly() bool {
 
 func (s *scan) happens(i int, e *event, described bool) bool {
 	t, next := s.at(i), s.at(i+1)
+	if s.strikes(i) {
+		e.of, e.strong = incident.Detected, true
+		return true
+	}
 	switch t.text {
 	case "sent", "sending", "send", "sends", "forwarded", "posted", "shared", "handed", "submitted", "replied":
 		if t.is("handed") && next.is("in", "over", "back") {
@@ -390,6 +410,9 @@ func (s *scan) happens(i int, e *event, described bool) bool {
 		}
 	case "opened":
 		switch {
+		case s.at(i-1).is("i", "we", "he", "she", "they") && s.follows(i, 4, "bag", "case", "boot", "cupboard", "cabinet", "safe", "drawer", "box", "rucksack", "briefcase", "car", "van", "locker", "wallet", "purse", "handbag") > 0:
+			e.leads = true // and looked
+			return true
 		case s.follows(i, 4, "ticket", "case", "call", "job") > 0:
 			e.of = incident.Reported
 			return true

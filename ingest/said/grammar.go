@@ -34,6 +34,9 @@ func (s *scan) parse(i, lo int) (w written, ok bool) {
 	if w, ok = s.agoAt(i, lo); ok {
 		return w, true
 	}
+	if w, ok = s.group(i, lo); ok {
+		return w, true
+	}
 	w = written{begin: i, end: i}
 	j, any := i, false
 	for range 8 {
@@ -115,6 +118,12 @@ func (s *scan) atom(k, j, lo int, joined bool, w *written) (int, bool) {
 // times reads a time of day or a range of two at k.
 func (s *scan) times(k, lo int, joined bool, w *written) (int, bool) {
 	c, next, sure := s.clock(k)
+	stop, ranged := c, false
+	if from, to, after, vague, ok := s.halfSaid(k); ok {
+		c, stop, next, sure, ranged, w.about = from, to, after, strong, true, w.about || vague
+	} else if from, to, after, ok := s.backOf(k); ok {
+		c, stop, next, sure, ranged, w.about = from, to, after, strong, true, true
+	}
 	if sure == noTime {
 		return k, false
 	}
@@ -127,9 +136,11 @@ func (s *scan) times(k, lo int, joined bool, w *written) (int, bool) {
 		}
 	}
 	cued := timedCue(&b) || b.cue == ":" && sure == weak || k == s.labelled-1
-	stop, ranged := c, false
 	next = s.zone(next, &b)
-	if n, to, more, ok := s.second(next, &b, sure); ok {
+	if n, after, ok := s.pastHour(next + 1); ok && !ranged && n > c.min && b.cue == "between" && s.at(next).text == "and" {
+		stop, ranged, next = c, true, after // between nine and half past
+		stop.min, stop.hourOnly = n, false
+	} else if n, to, more, ok := s.second(next, &b, sure); ok && !ranged {
 		stop, ranged, sure = to, true, max(sure, more)
 		next = s.zone(n, &b)
 	}
@@ -186,10 +197,8 @@ func (s *scan) times(k, lo int, joined bool, w *written) (int, bool) {
 	}
 	w.timed, w.start, w.stop, w.ranged = true, c, stop, ranged
 	w.about = w.about || b.about
-	w.zoned, w.zone, w.london, w.badZone = b.zoned, b.zone, b.london, b.badZone
-	if b.near != 0 {
-		w.near = b.near
-	}
+	w.zoned, w.zone, w.london, w.badZone, w.bySender = b.zoned, b.zone, b.london, b.badZone, b.bySender
+	w.near = b.near // "just before lunch, 12.25" is not just before 12.25
 	if b.bound != closed || !joined {
 		w.bound = b.bound
 	}
@@ -324,6 +333,8 @@ func (s *scan) joints(i int) int {
 			i++
 		case t.is("the") && s.at(i+1).lex.is&partName != 0:
 			i++
+		case t.is("call", "make") && s.at(i+1).text == "it":
+			i += 2
 		case t.is("the") && s.at(i-1).is("on", "of", "during") && (s.at(i+1).kind == aNumber || s.at(i+1).is("same", "following", "next")):
 			return i
 		default:

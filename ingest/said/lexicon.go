@@ -102,7 +102,7 @@ var lexicon = sync.OnceValue(func() map[string]lexeme { //nolint:gochecknoglobal
 		})
 	}
 	class(title, "mr mrs ms miss mx dr prof sgt insp supt rev hon sir cust pc po so")
-	class(abbreviation, "approx ca circa c e.g eg i.e ie vs hrs hr min mins est govt gov dept ref tel ext no nos am pm approx")
+	class(abbreviation, "inst ult approx ca circa c e.g eg i.e ie vs hrs hr min mins est govt gov dept ref tel ext no nos am pm approx")
 	class(roughly, "abt aprox aprx appox about around approximately approx roughly circa ca c say nearly almost maybe probably possibly perhaps sometime somewhere estimated est near towards")
 	class(negative, "not never nobody nothing none neither nor without failed fails unable cannot can't couldn't didn't doesn't don't hasn't haven't hadn't wasn't weren't isn't aren't won't wouldn't shouldn't no-one no unaware")
 	class(joins, "and but when while whilst which who whom whose that because so then where whereas although though until unless if whether before after once since as or however therefore")

@@ -83,7 +83,7 @@ func Detects(text string) bool {
 		if heading(toks) {
 			continue
 		}
-		s := scan{toks: toks, text: text, a: &p.resolver.a}
+		s := scan{toks: toks, text: text, a: &p.resolver.a, words: p.read.words}
 		p.happened = s.events(func(int) bool { return false }, p.read.ended == '?', p.happened[:0])
 		for i := range p.happened {
 			e := &p.happened[i]
@@ -128,7 +128,7 @@ func (p *prose) sentence(toks []token, asked bool) {
 		p.signed = true
 		return
 	}
-	s := scan{toks: toks, text: p.read.text, a: &p.resolver.a}
+	s := scan{toks: toks, text: p.read.text, a: &p.resolver.a, words: p.read.words}
 	p.find(&s)
 	p.happened = s.events(p.within, asked, p.happened[:0])
 	if len(p.times) > 0 || slices.ContainsFunc(p.happened, func(e event) bool { return e.just > 0 }) {
@@ -218,15 +218,17 @@ func (s *scan) begins(i int) bool {
 	switch t.text { // the commonest words first: what stands behind them decides
 	case "the":
 		return next.kind == aNumber || next.lex.is&(numberWord|weekdayName|monthName|partName) != 0 || next.is("same", "day", "following", "next", "previous",
-			"last", "past", "other", "weekend", "early", "late", "small", "wee", "end", "start", "mid", "middle", "close", "first")
+			"last", "past", "other", "weekend", "back", "early", "late", "small", "wee", "end", "start", "mid", "middle", "close", "first")
 	case "a", "an":
 		return next.lex.is&unitName != 0 || next.is("couple", "few", "half", "quarter", "good", "short")
 	case "this", "that":
-		return next.lex.is&(partName|weekdayName|unitName) != 0 || next.is("very", "same", "early", "late", "mid", "weekend", "am", "pm", "past", "week")
+		return next.lex.is&(partName|weekdayName|unitName) != 0 || next.is("very", "same", "early", "late", "mid", "weekend", "am", "pm", "past", "week", "moment", "instant")
 	case "at":
 		return next.text == "once"
 	case "just":
 		return next.text == "now"
+	case "back":
+		return next.text == "of"
 	case "today", "tday", "yesterday", "yest", "yday", "tomorrow", "tmrw", "tonight", "day", "same", "later", "earlier", "weekend", "some", "recently",
 		"last", "past", "next", "previous", "following", "noon", "midday", "midnight", "half", "quarter", "early", "late", "mid", "middle",
 		"first", "small", "wee", "close", "end", "start", "tea", "dinner", "breakfast", "moments", "seconds", "moment", "second", "minute",

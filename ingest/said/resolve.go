@@ -151,7 +151,7 @@ func (r *resolver) from(w *written, now time.Time, over bool) (answer, bool) {
 	if w.monthFirst {
 		x.flag(incident.FlagMonthFirst)
 	}
-	if r.fixed && !(w.timed && (w.zoned || w.london)) {
+	if r.fixed && !(w.timed && (w.zoned || w.london)) || w.bySender {
 		x.flag(incident.FlagSenderZone)
 	}
 	days, doubt, ok := r.days(w, now)
@@ -388,6 +388,9 @@ func (r *resolver) later(w *written) (answer, bool) {
 	if !r.last.Closed() || r.prev != ToMinute && r.prev != ToSecond && r.prev != ToHour {
 		return answer{}, false
 	}
+	if w.past > 0 {
+		return r.hourless(w)
+	}
 	var x answer
 	x.flag(incident.FlagAgo)
 	least, most := w.least, w.most
@@ -414,7 +417,7 @@ func (r *resolver) span(w *written, now time.Time, over bool) (answer, bool) {
 		from.day = to.day
 	}
 	if !from.zoned && to.zoned {
-		from.zoned, from.zone = true, to.zone
+		from.zoned, from.zone, from.bySender = true, to.zone, to.bySender
 	}
 	x, ok := r.from(&from, now, over)
 	if !ok {

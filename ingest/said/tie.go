@@ -213,6 +213,10 @@ func (p *prose) saidBy(s *scan, w *written) bool {
 // decide settles of what milestone w is, and whether it is a saying at all.
 func (p *prose) decide(s *scan, ties []tie, k int, asked bool) {
 	w, t := &p.times[k], &ties[k]
+	if w.past > 0 && t.of != incident.Detected {
+		t.drop = true
+		return
+	}
 	if t.event < 0 {
 		if p.asks != "" && w.from == 0 && w.bound == closed {
 			t.of = p.asks // "When did you notice? 9.15"

@@ -196,28 +196,6 @@ func (r *reader) letters(spaced, line bool) {
 	r.toks = append(r.toks, token{kind: aWord, glued: !spaced, line: line, upper: r.text[at] != r.lower[at], at: at, end: r.at, text: text, lex: lex})
 }
 
-// mend returns the word that an unknown one was meant for, where a slip of the
-// fingers leaves no doubt: the few words that decide what a time is.
-func mend(w string) string {
-	if len(w) < 6 {
-		return w
-	}
-	for _, m := range [...]struct{ begins, ends, word string }{
-		{"yest", "y", "yesterday"}, {"yste", "ay", "yesterday"}, {"tommor", "", "tomorrow"}, {"tomor", "", "tomorrow"},
-		{"novem", "r", "november"}, {"novm", "r", "november"}, {"octo", "r", "october"}, {"septe", "r", "september"}, {"decem", "r", "december"}, {"janu", "y", "january"},
-		{"febu", "y", "february"}, {"febr", "y", "february"}, {"wedn", "ay", "wednesday"}, {"wend", "ay", "wednesday"}, {"wens", "ay", "wednesday"},
-		{"thur", "ay", "thursday"}, {"teus", "ay", "tuesday"}, {"tues", "ay", "tuesday"}, {"satu", "ay", "saturday"}, {"morni", "", "morning"}, {"morin", "g", "morning"},
-		{"aftern", "n", "afternoon"}, {"evein", "g", "evening"}, {"disco", "ed", "discovered"}, {"discoverd", "", "discovered"}, {"notice", "d", "noticed"},
-		{"notic", "d", "noticed"}, {"notci", "ed", "noticed"}, {"spotte", "", "spotted"}, {"relise", "d", "realised"}, {"realsi", "d", "realised"}, {"recie", "ed", "received"},
-		{"aproxi", "", "approximately"}, {"approxi", "", "approximately"}, {"arround", "", "around"}, {"occure", "d", "occurred"}, {"happend", "", "happened"},
-	} {
-		if strings.HasPrefix(w, m.begins) && strings.HasSuffix(w, m.ends) {
-			return m.word
-		}
-	}
-	return w
-}
-
 // dottedHalf knows a.m. and p.m.
 func dottedHalf(s string) (string, int) {
 	if len(s) < 3 || s[0] != 'a' && s[0] != 'p' || s[1] != '.' {

@@ -13,14 +13,15 @@ type written struct {
 	part part
 	mod  string // early, late, mid, first, last: of the part or the day
 
-	timed   bool  // a time of day was written
-	start   clock // of a range, or the only one
-	stop    clock // start unless it is a range
-	ranged  bool
-	zoned   bool // a zone was named
-	zone    time.Duration
-	london  bool // the zone was named as ours
-	badZone bool
+	timed    bool  // a time of day was written
+	start    clock // of a range, or the only one
+	stop     clock // start unless it is a range
+	ranged   bool
+	zoned    bool // a zone was named
+	zone     time.Duration
+	london   bool // the zone was named as ours
+	badZone  bool
+	bySender bool // the zone's name means several, of which the sender's is one
 
 	about  bool
 	near   int // just before (-1) or just after (+1)
@@ -31,10 +32,12 @@ type written struct {
 	ago        bool // counted back: between least and most before now
 	least      time.Duration
 	most       time.Duration
-	later      bool // counted on from the time said before
-	atOnce     bool // it was straight after that
-	order      int  // it must be after (1) or before (-1) the time said last
-	exact      bool // a number was given and no word that makes it vague
+	later      bool          // counted on from the time said before
+	atOnce     bool          // it was straight after that
+	order      int           // it must be after (1) or before (-1) the time said last
+	past       time.Duration // minutes past the hour of the time said before
+	bySaid     bool          // and it was by then
+	exact      bool          // a number was given and no word that makes it vague
 	monthFirst bool
 }
 

@@ -1,6 +1,9 @@
 package said
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // zone reads a zone at i.
 func (s *scan) zone(i int, w *written) int {
@@ -34,7 +37,8 @@ func (s *scan) zone(i int, w *written) int {
 			return done(j + 1)
 		case "et", "pt", "ct", "mt", "ist", "aest", "aedt", "acst", "awst", "cst", "mst", "cdt", "mdt", "jst", "hkt", "sgt", "nzst", "nzdt", "msk", "pkt", "sast", "eat":
 			if t.upper {
-				w.badZone = true
+				w.bySender = s.a.Zoned && slices.Contains(meant(t.text), s.a.Offset)
+				w.zoned, w.zone, w.badZone = w.bySender, s.a.Offset, !w.bySender
 				return done(j + 1)
 			}
 			return i
@@ -100,4 +104,51 @@ func (s *scan) elsewhere(i int) int {
 		return i + 2 // a place, or what belongs to one
 	}
 	return i
+}
+
+// meant returns the offsets that a zone's name can stand for. It is taken to be
+// the one that the sender's own clock shows, and is else not read.
+func meant(name string) []time.Duration {
+	const h, half = time.Hour, time.Hour / 2
+	switch name {
+	case "ist":
+		return []time.Duration{5*h + half, 2 * h, h} // of India, Israel, Ireland
+	case "cst":
+		return []time.Duration{-6 * h, 8 * h}
+	case "cdt":
+		return []time.Duration{-5 * h}
+	case "mst":
+		return []time.Duration{-7 * h}
+	case "mdt":
+		return []time.Duration{-6 * h}
+	case "aest":
+		return []time.Duration{10 * h}
+	case "aedt":
+		return []time.Duration{11 * h}
+	case "acst":
+		return []time.Duration{9*h + half}
+	case "awst", "hkt", "sgt":
+		return []time.Duration{8 * h}
+	case "jst":
+		return []time.Duration{9 * h}
+	case "nzst":
+		return []time.Duration{12 * h}
+	case "nzdt":
+		return []time.Duration{13 * h}
+	case "msk", "eat":
+		return []time.Duration{3 * h}
+	case "pkt":
+		return []time.Duration{5 * h}
+	case "sast":
+		return []time.Duration{2 * h}
+	case "et":
+		return []time.Duration{-5 * h, -4 * h}
+	case "ct":
+		return []time.Duration{-6 * h, -5 * h}
+	case "mt":
+		return []time.Duration{-7 * h, -6 * h}
+	case "pt":
+		return []time.Duration{-8 * h, -7 * h}
+	}
+	return nil
 }
