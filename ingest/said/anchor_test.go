@@ -1,6 +1,7 @@
 package said_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -150,5 +151,19 @@ func TestDetects(t *testing.T) {
 		if got := said.Detects(text); got != want {
 			t.Errorf("Detects(%q) = %t, want %t", text, got, want)
 		}
+	}
+}
+
+// Read by the sender's clock it would be still to come, so it is London's.
+func TestASendersZoneThatPutsATimeAfterTheReceiptIsNotUsed(t *testing.T) {
+	at := instant(t, "2026-11-23T10:20:00Z")
+	a := said.Anchor{Receipt: at, Sent: at, Zoned: true, Offset: -8 * time.Hour}
+	got := said.Prose("I noticed it at 9.15 this morning.", a)
+	if len(got) != 1 || got[0].Interval != interval(t, "2026-11-23T09:15:00Z 1m") || !slices.Contains(got[0].Flags, incident.FlagSenderZone) {
+		t.Errorf("Prose = %v, want 09:15 in London, flagged", got)
+	}
+	got = said.Prose("I noticed it at 1.15 this morning.", a)
+	if len(got) != 1 || got[0].Interval != interval(t, "2026-11-23T09:15:00Z 1m") {
+		t.Errorf("Prose = %v, want 01:15 by the sender's clock", got)
 	}
 }

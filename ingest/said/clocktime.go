@@ -293,6 +293,9 @@ func (s *scan) numberAt(i int) (n, next int, ok bool) {
 		return 0, i, false
 	}
 	n, next = int(t.lex.n), i+1
+	if n == 5 && s.at(next).text == "and" && s.at(next+1).text == "twenty" {
+		return 25, next + 2, true // five and twenty past nine
+	}
 	if n >= 20 {
 		j := next
 		if s.at(j).text == "-" && s.at(j).glued {

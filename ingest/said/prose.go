@@ -61,6 +61,7 @@ func Prose(text string, a Anchor) []Saying {
 		p.sentence(toks, p.read.ended == '?')
 	}
 	p.firstHand()
+	p.doubted()
 	if len(p.all) > MaxSayings {
 		p.all = p.all[:MaxSayings]
 	}

@@ -99,6 +99,16 @@ func (r *resolver) resolve(w *written, over bool) (answer, bool) {
 	if !found {
 		return out, false
 	}
+	if r.fixed && out.in.Earliest.After(r.a.Receipt.Add(incident.DefaultTolerance)) {
+		// Not by the sender's clock: it would be still to come. London's remains.
+		r.fixed = false
+		ours, ok := r.resolve(w, over)
+		r.fixed = true
+		if ok && !ours.in.Earliest.After(r.a.Receipt) {
+			ours.flag(incident.FlagSenderZone)
+			return ours, true
+		}
+	}
 	return r.clip(out), true
 }
 
