@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/ministryofjustice/incident-promptness/incident"
+	"github.com/ministryofjustice/incident-promptness/ingest/said"
 )
 
 // A kind is what a mail is, whatever it says.
@@ -82,8 +83,8 @@ func (m *mailing) kindOf(ours func(string) bool) kind {
 	return k
 }
 
-// value returns the topmost field of that name without its comments; "" where
-// there is none.
+// value returns the topmost field of that name without the space around it; ""
+// where there is none.
 func (m *mailing) value(name string) string {
 	v, _ := get(m.fields, name)
 	return strings.TrimSpace(v)
@@ -170,7 +171,9 @@ func (m *mailing) returnsOurs(ours func(string) bool) bool {
 
 // autoReply reports whether a machine answered: by RFC 3834, by the fields that
 // came before it, or by the words that a mail system puts before the subject
-// together with a sign that no person sent it.
+// together with a sign that no person sent it. That it answers is a weak sign,
+// which a sentence of detection outweighs: a report that is lost is worse than an
+// absence note that a person looks at.
 func (m *mailing) autoReply() bool {
 	auto := m.value("auto-submitted")
 	if submitted(auto) == "auto-replied" || m.precedence("auto_reply", "auto-reply", "autoreply") {
@@ -183,7 +186,7 @@ func (m *mailing) autoReply() bool {
 	}
 	return kindPatterns().away.MatchString(m.subject) &&
 		(machineSays(auto) || m.has("x-auto-response-suppress") || m.has("x-ms-exchange-generated-message-source") ||
-			m.nobody() || m.precedence("bulk", "junk") || m.has("in-reply-to"))
+			m.nobody() || m.precedence("bulk", "junk") || m.has("in-reply-to") && !said.Detects(m.words[min(len(m.subject), len(m.words)):]))
 }
 
 // machineSays reports whether an Auto-Submitted field says that a machine sent

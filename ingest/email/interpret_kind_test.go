@@ -38,6 +38,8 @@ func TestWhatAMailIs(t *testing.T) {
 		{"by Precedence", "Precedence: auto_reply\n" + words, incident.NotRelated, incident.VoidAutomatic, nil},
 		{"that says it is none", "X-Autoreply: no\n" + words, incident.Opens, "", nil},
 		{"a person about an absence note", "Subject: Out of office: but this is an incident\n" + words, incident.Opens, "", nil},
+		{"a person who is out of the office and answers", "Subject: Out of office - laptop stolen\nIn-Reply-To: <a@example.org>\n\nI noticed at 9.15 that my laptop was stolen.\n", incident.Opens, "", []incident.Flag{incident.FlagReply}},
+		{"an absence note that only answers", "Subject: Out of office: laptop stolen\nIn-Reply-To: <a@example.org>\n\nI am away until Monday.\n", incident.NotRelated, incident.VoidAutomatic, nil},
 		{"a person's answer to one", "Subject: RE: Automatic reply: phone\nIn-Reply-To: <a@example.org>\n" + words, incident.Opens, "", []incident.Flag{incident.FlagReply}},
 
 		{"a delivery report", "Content-Type: multipart/report; report-type=delivery-status; boundary=b\n" + words, incident.NotRelated, incident.VoidBounce, nil},

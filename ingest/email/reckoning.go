@@ -178,9 +178,9 @@ func (a *reckoning) mails() Mails {
 }
 
 // renumbered returns the reckoning as it begins under other numbers. What was not
-// settled under the old ones is gone with them: if it is still there it is seen
-// again.
+// settled under the old ones counts no longer: if it is still there it is seen
+// again, and Gone is left to those of which it is known.
 func (a reckoning) renumbered() reckoning {
-	a.became(a.unsettled(), outGone)
+	a.Seen.drop(a.unsettled())
 	return reckoning{Earlier: a.Earlier.plus(a.mails()), Numberings: a.Numberings + 1, Latest: a.Latest}
 }
