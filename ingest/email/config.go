@@ -172,8 +172,12 @@ func DefaultLabels() map[string][]string {
 		labelDetected: {
 			"Date and time detected", "Date/time detected", "Date & time detected", "Time detected",
 			"Detected at", "Detected on", "Detected", "Date and time discovered", "Date and time noticed",
+			"Date detected", "Date discovered", "Time discovered", "Date noticed", "Time noticed",
 		},
-		labelOccurred:     {"Date and time occurred", "Date and time of incident", "Occurred at", "Occurred"},
+		labelOccurred: {
+			"Date and time occurred", "Date and time of incident", "Occurred at", "Occurred",
+			"Date occurred", "Time occurred", "Date of incident", "Time of incident",
+		},
 		labelReported:     {"Date and time reported", "Reported at"},
 		labelImpact:       {"Impact"},
 		labelPersonal:     {"Personal data", "Personal data involved"},

@@ -72,8 +72,9 @@ func (m *mailing) told(found []labelled, from string, receipt time.Time, machine
 			}
 		}
 	}
-	for _, l := range found {
-		if l.quoted {
+	read := t.apart(found)
+	for i, l := range found {
+		if l.quoted || read[i] {
 			continue
 		}
 		if !t.labelled(l, t.anchor) && milestoneOf(l.field) == incident.Detected {
@@ -129,6 +130,13 @@ func (t *teller) labelled(l labelled, a said.Anchor) bool {
 		t.unread = t.unread || t.machine
 		return false // a person is asked: the time is missing
 	}
+	t.state(l, in, flags, words)
+	return true
+}
+
+// state adds the time that l says; words is its byte range in l's value.
+func (t *teller) state(l labelled, in incident.Interval, flags []incident.Flag, words [2]int) {
+	to := milestoneOf(l.field)
 	c := t.claim(to, said.Saying{Interval: in, Flags: flags, Words: words}, l.at, incident.Stated)
 	switch {
 	case l.quoted:
@@ -144,7 +152,6 @@ func (t *teller) labelled(l labelled, a said.Anchor) bool {
 		t.own[to] = true
 	}
 	t.add(c)
-	return true
 }
 
 // others adds what the mail repeats of others. A mail that was passed on has
