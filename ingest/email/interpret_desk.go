@@ -110,16 +110,16 @@ func (m *mailing) stampClaim(s deskStamp, handed bool) incident.Claim {
 // via reports that the mail came by a host of the desk, whether or not it wrote
 // a field.
 func (r *rules) deskStamp(fields []field, hosts []string, first bool) (found deskStamp, via bool) {
-	var above hop
+	at, above := r.topmost(fields, hosts)
+	if at < 0 {
+		return found, false
+	}
 	below, sure := false, true
-	for _, f := range fields {
+	for _, f := range fields[at:] {
 		if f.name != "received" {
 			continue
 		}
 		h, ok := parseReceived(f.value)
-		if !below && (!ok || !within(h.by, hosts)) {
-			continue // above the first of ours
-		}
 		if below && (!ok || !r.handedOn(above, h)) {
 			break
 		}
@@ -133,14 +133,6 @@ func (r *rules) deskStamp(fields []field, hosts []string, first bool) (found des
 		above, below = h, true
 	}
 	return found, via
-}
-
-// handedOn reports whether the host of above had the mail from the host of h: by
-// its name, or both are of the same side.
-func (r *rules) handedOn(above, h hop) bool {
-	return above.from != "" && above.from == h.by ||
-		within(above.from, r.DeskHosts) && within(h.by, r.DeskHosts) ||
-		within(above.from, r.TrustedHops) && within(h.by, r.TrustedHops)
 }
 
 // peerLookedUp reports whether a Received field names its peer as the host found

@@ -1,6 +1,7 @@
 package email_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -13,7 +14,8 @@ import (
 func TestAStampOfTheBorderBelowAnotherRoadIsTheSendersWord(t *testing.T) {
 	const (
 		forged = "Authentication-Results: mx.example.org; dmarc=pass header.from=example.org\n" +
-			"Received: from out.example.org (out.example.org [192.0.2.7]) by mx.example.org; Mon, 23 Nov 2026 08:00:00 +0000\n"
+			"Received: from desk.example.org (desk.example.org [192.0.2.7]) by mx.example.org; Mon, 23 Nov 2026 08:00:00 +0000\n" +
+			"Received: from pc.example.org (pc.example.org [192.0.2.9]) by desk.example.org; Mon, 23 Nov 2026 07:00:00 +0000\n"
 		rest = "From: jo@example.org\nSubject: incident\n\nA phone was lost.\n"
 	)
 	for _, tt := range []struct {
@@ -30,6 +32,7 @@ func TestAStampOfTheBorderBelowAnotherRoadIsTheSendersWord(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			c := email.Default()
 			c.Name, c.TrustedHops, c.Authentication = "ost", []string{"mx.example.org"}, email.Authentication{AuthservID: "mx.example.org"}
+			c.DeskHosts = []string{"desk.example.org"}
 			var x email.Interpreter
 			at := time.Date(2026, 11, 23, 10, 20, 5, 0, time.UTC)
 			got := x.Interpret(incident.Signal{
@@ -37,6 +40,10 @@ func TestAStampOfTheBorderBelowAnotherRoadIsTheSendersWord(t *testing.T) {
 			}, c.Rule()).Parts[0]
 			if s := got.Receipt.Format(time.TimeOnly); s != tt.receipt || got.Trust != tt.trust {
 				t.Errorf("receipt %s, trust %s; want %s, %s", s, got.Trust, tt.receipt, tt.trust)
+			}
+			desk := slices.ContainsFunc(got.Claims, func(c incident.Claim) bool { return c.Milestone == incident.ReportedToDesk })
+			if want := tt.trust == incident.Authenticated; desk != want {
+				t.Errorf("told to the desk: %v, want %v", desk, want)
 			}
 		})
 	}

@@ -8,22 +8,25 @@ import (
 )
 
 // trustedHop returns the place among fields of the topmost Received field of a
-// trusted host, and what it says; -1 where there is none. A sender can write
-// such fields only below those of the hosts that had the mail after him: every
-// host puts its own on top. So each host above the trusted one must say that it
-// had the mail from the next; where a host took it from somebody else, what
-// stands below is that one's word.
-func (r *rules) trustedHop(fields []field) (int, hop) {
+// trusted host, and what it says; -1 where there is none that can be believed.
+func (r *rules) trustedHop(fields []field) (int, hop) { return r.topmost(fields, r.TrustedHops) }
+
+// topmost returns the place among fields of the topmost Received field of one of
+// hosts, and what it says; -1 where there is none. A sender can write such fields
+// only below those of the hosts that had the mail after him: every host puts its
+// own on top. So each host above must say that it had the mail from the next;
+// where one took it from somebody else, what stands below is that one's word.
+func (r *rules) topmost(fields []field, hosts []string) (int, hop) {
 	var above hop
 	for i, f := range fields {
 		if f.name != "received" {
 			continue
 		}
 		h, ok := parseReceived(f.value)
-		if !ok || above.by != "" && !r.linked(above.from, h.by) {
+		if !ok || above.by != "" && !r.handedOn(above, h) {
 			return -1, hop{}
 		}
-		if within(h.by, r.TrustedHops) {
+		if within(h.by, hosts) {
 			return i, h
 		}
 		above = h
@@ -31,17 +34,22 @@ func (r *rules) trustedHop(fields []field) (int, hop) {
 	return -1, hop{}
 }
 
-// linked reports whether a host that says that it had a mail from the host
-// called from had it from the one that calls itself by. Exchange Online gives one
-// host several domains: there the first label must be the same, and the name that
-// was found for it one of ours.
-func (r *rules) linked(from, by string) bool {
-	if from == "" || from == by {
-		return from != ""
+// handedOn reports whether the host of above had the mail from the host of h: by
+// its name, or both are of one side, or it is a host with several domains: there
+// the first label is the same, and the name that was found for it is one of ours,
+// as Exchange Online has it.
+func (r *rules) handedOn(above, h hop) bool {
+	if above.from == "" || above.from == h.by {
+		return above.from != ""
 	}
-	a, _, _ := strings.Cut(from, ".")
-	b, _, _ := strings.Cut(by, ".")
-	return a == b && (within(from, r.InternalHops) || within(from, r.TrustedHops))
+	for _, side := range [][]string{r.TrustedHops, r.DeskHosts} {
+		if within(above.from, side) && within(h.by, side) {
+			return true
+		}
+	}
+	a, _, _ := strings.Cut(above.from, ".")
+	b, _, _ := strings.Cut(h.by, ".")
+	return a == b && (within(above.from, r.InternalHops) || within(above.from, r.TrustedHops))
 }
 
 // trust says how sure we are that the mail comes from the address in From, by
