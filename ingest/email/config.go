@@ -9,6 +9,7 @@ import (
 
 	"github.com/ministryofjustice/incident-promptness/incident"
 	"github.com/ministryofjustice/incident-promptness/ingest"
+	"github.com/ministryofjustice/incident-promptness/ingest/email/letter"
 )
 
 // Kind is the kind of a source that this package reads.
@@ -288,7 +289,7 @@ func (c Config) Rule() incident.SourceRule {
 	for org, names := range c.Organisations {
 		r.Organisations[string(org)] = org
 		for _, n := range names {
-			r.Organisations[strings.ToLower(oneLine(n))] = org
+			r.Organisations[strings.ToLower(letter.OneLine(n))] = org
 		}
 	}
 	text, err := incident.MarshalCanonical(r)

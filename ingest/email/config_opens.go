@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ministryofjustice/incident-promptness/incident"
+	"github.com/ministryofjustice/incident-promptness/ingest/email/letter"
 )
 
 // DefaultOpensWhen decides what opens an incident without configuration: a
@@ -75,7 +76,7 @@ func (c Config) validateOpens() []error {
 		domain, isDomain := strings.CutPrefix(s.From, ".")
 		switch {
 		case isDomain && hostName(domain) && !strings.HasPrefix(domain, "."):
-		case !isDomain && strings.Contains(s.From, "@") && address(s.From) == strings.ToLower(s.From):
+		case !isDomain && strings.Contains(s.From, "@") && letter.Address(s.From) == strings.ToLower(s.From):
 		default:
 			bad("from", "%q must be an address, or a domain with a dot before it, for example .example.org", s.From)
 		}

@@ -36,15 +36,6 @@ func SetDial(b *Box, f func(context.Context) (Mailbox, error)) {
 	b.dial = func(ctx context.Context, _ Config) (mailbox, error) { return f(ctx) }
 }
 
-// ParseReceived is parseReceived.
-func ParseReceived(value string) (by, from string, at time.Time, ok bool) {
-	h, ok := parseReceived(value)
-	return h.by, h.from, h.at, ok
-}
-
-// ParseDate is parseDate.
-func ParseDate(s string) (time.Time, bool) { return parseDate(s) }
-
 // NewConnection returns a Mailbox that speaks to conn as if it had logged in.
 func NewConnection(conn net.Conn) Mailbox {
 	b := newConnection(conn, &dialer{odd: map[uint32]int{}})

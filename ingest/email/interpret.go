@@ -8,6 +8,7 @@ import (
 	"unicode"
 
 	"github.com/ministryofjustice/incident-promptness/incident"
+	"github.com/ministryofjustice/incident-promptness/ingest/email/letter"
 )
 
 // Version is the interpreter that this package is.
@@ -42,15 +43,15 @@ func (x *Interpreter) Interpret(s incident.Signal, rule incident.SourceRule) inc
 		out.Quarantine = incident.WhyMapping
 		return out
 	}
-	m := &mailing{rules: r, signal: s, source: rule, document: parse(s.Raw)}
+	m := &mailing{rules: r, signal: s, source: rule, Mail: letter.Read(s.Raw)}
 	m.layout()
-	if len(m.fields) == 0 && strings.TrimSpace(m.body) == "" {
+	if len(m.Fields) == 0 && strings.TrimSpace(m.body) == "" {
 		out.Quarantine = incident.WhyMalformed
 		return out
 	}
 	f, err := m.facts(x.Ours)
 	out.Parts = []incident.Facts{f}
-	out.Quarantine = m.broken
+	out.Quarantine = m.Broken
 	if err != nil && out.Quarantine == "" {
 		out.Quarantine = incident.WhyMapping
 	}
@@ -80,7 +81,7 @@ func (x *Interpreter) rules(text string) (*rules, error) {
 // words count: the subject, an empty line, the text, and that of attached
 // mails.
 func Text(raw []byte) string {
-	m := &mailing{document: parse(raw)}
+	m := &mailing{Mail: letter.Read(raw)}
 	m.layout()
 	return m.body
 }
@@ -88,11 +89,11 @@ func Text(raw []byte) string {
 // A mailing is one mail as it is being read.
 type mailing struct {
 	*rules
-	*document
+	*letter.Mail
 	signal  incident.Signal
 	source  incident.SourceRule
 	body    string // see Text
-	lines   []line
+	lines   []letter.Line
 	machine *machine // the rule of its sender, nil if none is configured
 
 	// own is what the sender himself wrote, each byte at its place in body and
@@ -106,20 +107,20 @@ type mailing struct {
 }
 
 // layout joins the texts of the mail and marks their lines.
-func (m *mailing) layout() { m.body, m.lines = m.document.layout() }
+func (m *mailing) layout() { m.body, m.lines = m.Mail.Layout() }
 
 // prepare sets own, words and answers.
 func (m *mailing) prepare() {
-	end, subject := 0, min(len(m.subject), len(m.body))
+	end, subject := 0, min(len(m.Subject), len(m.body))
 	for _, l := range m.lines {
-		if !l.quoted {
-			end = l.end
+		if !l.Quoted {
+			end = l.End
 		}
 	}
 	own := []byte(m.body[:end])
 	for _, l := range m.lines {
-		if l.quoted && l.end <= end {
-			blank(own[l.begin:l.end])
+		if l.Quoted && l.End <= end {
+			blank(own[l.Begin:l.End])
 		}
 	}
 	m.answers = unmark(own, min(subject, end), m.lines)
@@ -132,8 +133,8 @@ func (m *mailing) prepare() {
 func (m *mailing) quoted() string {
 	var b strings.Builder
 	for _, l := range m.lines {
-		if l.quoted {
-			b.WriteString(m.body[l.begin:l.end])
+		if l.Quoted {
+			b.WriteString(m.body[l.Begin:l.End])
 			b.WriteByte('\n')
 		}
 	}
@@ -143,9 +144,9 @@ func (m *mailing) quoted() string {
 // facts reads the mail. An error says that the condition for opening an incident
 // could not be evaluated; the facts are good, and the mail is a candidate.
 func (m *mailing) facts(ours func(string) bool) (incident.Facts, error) {
-	got := m.received(m.signal, m.fields)
-	from := address(m.value("from"))
-	trust, by := m.trust(m.fields, m.signal.DKIM)
+	got := m.received(m.signal, m.Fields)
+	from := letter.Address(m.value("from"))
+	trust, by := m.trust(m.Fields, m.signal.DKIM)
 	f := incident.Facts{
 		Trust:    trust,
 		Observer: from,
@@ -242,7 +243,7 @@ func milestoneOf(labelField string) incident.Milestone {
 func (m *mailing) attributes(found []labelled) incident.Attributes {
 	a := incident.Attributes{}
 	for _, l := range found {
-		value := strings.ToLower(oneLine(strings.Trim(l.value, " .,;")))
+		value := strings.ToLower(letter.OneLine(strings.Trim(l.value, " .,;")))
 		switch l.field {
 		case labelImpact:
 			if a.Impact == incident.ImpactUnknown {

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"regexp"
 	"sync"
+
+	"github.com/ministryofjustice/incident-promptness/ingest/email/letter"
 )
 
 // bannerPatterns is compiled once.
@@ -34,32 +36,32 @@ const maxBanner = 1000
 // hold a marking up to OFFICIAL-SENSITIVE, and the warning that a gateway puts
 // over mail from without. The length stays as it is. answers says that the
 // subject begins with RE:, FW: or the like.
-func unmark(text []byte, subject int, lines []line) (answers bool) {
+func unmark(text []byte, subject int, lines []letter.Line) (answers bool) {
 	answers = unmarkSubject(text[:subject])
 	for i := 0; i < len(lines); i++ {
 		l := lines[i]
-		if l.quoted || l.begin < subject || l.begin == l.end {
+		if l.Quoted || l.Begin < subject || l.Begin == l.End {
 			continue
 		}
 		p := bannerPatterns()
-		switch s := text[l.begin:l.end]; {
+		switch s := text[l.Begin:l.End]; {
 		case p.line.Match(s):
 			blank(s)
 		case p.opening.Match(s):
-			unbanner(text[l.begin:paragraph(lines[i:], maxBanner)])
+			unbanner(text[l.Begin:paragraph(lines[i:], maxBanner)])
 		}
 	}
 	return answers
 }
 
 // paragraph returns where the paragraph ends that begins with the first line.
-func paragraph(lines []line, most int) int {
-	end := lines[0].end
+func paragraph(lines []letter.Line, most int) int {
+	end := lines[0].End
 	for _, l := range lines[1:] {
-		if l.begin == l.end || l.quoted || l.end-lines[0].begin > most {
+		if l.Begin == l.End || l.Quoted || l.End-lines[0].Begin > most {
 			break
 		}
-		end = l.end
+		end = l.End
 	}
 	return end
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/ministryofjustice/incident-promptness/incident"
+	"github.com/ministryofjustice/incident-promptness/ingest/email/letter"
 )
 
 // deskClaims say when the service desk was told, for a mail that came to it
@@ -29,7 +30,7 @@ func (m *mailing) deskClaims(trust incident.Trust, got receipt) []incident.Claim
 	if len(m.DeskHosts)+len(m.DeskAddresses) == 0 {
 		return nil
 	}
-	from, _ := get(m.fields, "from")
+	from, _ := letter.Get(m.Fields, "from")
 	byDesk := atDesk(author(from), m.DeskAddresses)
 	var claims []incident.Claim
 	add := func(c incident.Claim) {
@@ -39,7 +40,7 @@ func (m *mailing) deskClaims(trust incident.Trust, got receipt) []incident.Claim
 		}
 	}
 	if !byDesk { // what the desk writes itself was not told to it
-		found, via := m.deskStamp(m.fields, m.TrustedHops, false)
+		found, via := m.deskStamp(m.Fields, m.TrustedHops, false)
 		add(m.stampClaim(found, true))
 		if found.at.IsZero() && via {
 			add(m.resent())
@@ -47,17 +48,17 @@ func (m *mailing) deskClaims(trust incident.Trust, got receipt) []incident.Claim
 	}
 	desk := byDesk && trust.Known()
 	var inline, attached incident.Claim
-	for _, f := range m.forwarded {
-		if f.nested || f.answered {
+	for _, f := range m.Forwarded {
+		if f.Nested || f.Answered {
 			continue // not in the words of whoever sends this mail
 		}
-		if f.attached {
-			found, _ := m.deskStamp(f.fields, slices.Concat(m.TrustedHops, m.DeskHosts), true)
+		if f.Attached {
+			found, _ := m.deskStamp(f.Fields, slices.Concat(m.TrustedHops, m.DeskHosts), true)
 			earliest(&attached, m.stampClaim(found, desk))
 		}
-		if desk && !atDesk(f.from, m.DeskAddresses) {
+		if desk && !atDesk(f.From, m.DeskAddresses) {
 			earliest(&inline, incident.Claim{
-				Interval: f.sent, Basis: incident.Derived, Observer: address(from), Words: f.words,
+				Interval: f.Sent, Basis: incident.Derived, Observer: letter.Address(from), Words: f.Words,
 			})
 		}
 	}
@@ -109,27 +110,27 @@ func (m *mailing) stampClaim(s deskStamp, handed bool) incident.Claim {
 // had the mail from the desk. first says that the topmost may be of a desk host.
 // via reports that the mail came by a host of the desk, whether or not it wrote
 // a field.
-func (r *rules) deskStamp(fields []field, hosts []string, first bool) (found deskStamp, via bool) {
+func (r *rules) deskStamp(fields []letter.Field, hosts []string, first bool) (found deskStamp, via bool) {
 	at, above := r.topmost(fields, hosts)
 	if at < 0 {
 		return found, false
 	}
 	below, sure := false, true
 	for _, f := range fields[at:] {
-		if f.name != "received" {
+		if f.Name != "received" {
 			continue
 		}
-		h, ok := parseReceived(f.value)
+		h, ok := letter.ParseReceived(f.Value)
 		if below && (!ok || !r.handedOn(above, h)) {
 			break
 		}
-		desk := within(h.by, r.DeskHosts) && (below || first) ||
-			within(h.by, slices.Concat(r.TrustedHops, r.DeskHosts)) && takenFor(f.value, r.DeskAddresses)
-		if desk && !h.at.IsZero() && (sure || !found.sure) {
-			found = deskStamp{h.at, sure}
+		desk := letter.Within(h.By, r.DeskHosts) && (below || first) ||
+			letter.Within(h.By, slices.Concat(r.TrustedHops, r.DeskHosts)) && takenFor(f.Value, r.DeskAddresses)
+		if desk && !h.At.IsZero() && (sure || !found.sure) {
+			found = deskStamp{h.At, sure}
 		}
-		sure = sure && peerLookedUp(f.value)
-		via = via || within(h.from, r.DeskHosts)
+		sure = sure && peerLookedUp(f.Value)
+		via = via || letter.Within(h.From, r.DeskHosts)
 		above, below = h, true
 	}
 	return found, via
@@ -139,11 +140,11 @@ func (r *rules) deskStamp(fields []field, hosts []string, first bool) (found des
 // it in the DNS, "from called (found [address])", and not as the peer called
 // itself.
 func peerLookedUp(value string) bool {
-	words := receivedWords(value)
-	if len(words) < 3 || !strings.EqualFold(words[0].text, "from") || words[1].comment || !words[2].comment {
+	words := letter.ReceivedWords(value)
+	if len(words) < 3 || !strings.EqualFold(words[0].Text, "from") || words[1].Comment || !words[2].Comment {
 		return false
 	}
-	c := strings.ToLower(words[2].text)
+	c := strings.ToLower(words[2].Text)
 	name, address, _ := strings.Cut(strings.TrimSpace(c), " ")
 	return strings.Contains(name, ".") && wordOf(name, "-._") && strings.Trim(name, "0123456789.") != "" &&
 		strings.HasPrefix(strings.TrimSpace(address), "[") && !strings.Contains(c, "helo") && !strings.Contains(c, "forged")
@@ -155,15 +156,15 @@ func takenFor(value string, addresses []string) bool {
 	if len(addresses) == 0 {
 		return false
 	}
-	words := receivedWords(value[:max(strings.LastIndexByte(value, ';'), 0)])
+	words := letter.ReceivedWords(value[:max(strings.LastIndexByte(value, ';'), 0)])
 	by := false
 	for i := 0; i+1 < len(words); i++ {
 		switch w := words[i]; {
-		case w.comment || words[i+1].comment:
-		case strings.EqualFold(w.text, "by"):
+		case w.Comment || words[i+1].Comment:
+		case strings.EqualFold(w.Text, "by"):
 			by = true
-		case by && strings.EqualFold(w.text, "for"):
-			return atDesk(strings.ToLower(strings.Trim(words[i+1].text, "<>,")), addresses)
+		case by && strings.EqualFold(w.Text, "for"):
+			return atDesk(strings.ToLower(strings.Trim(words[i+1].Text, "<>,")), addresses)
 		}
 	}
 	return false
@@ -188,13 +189,13 @@ func atDesk(address string, addresses []string) bool {
 // resent is the claim of a mail that the desk sent on with fields of its own
 // (RFC 5322 section 3.6.6): it had the mail by then.
 func (m *mailing) resent() incident.Claim {
-	from, _ := get(m.fields, "resent-from")
-	date, _ := get(m.fields, "resent-date")
-	at, ok := parseDate(date)
+	from, _ := letter.Get(m.Fields, "resent-from")
+	date, _ := letter.Get(m.Fields, "resent-date")
+	at, ok := letter.ParseDate(date)
 	if !ok || !atDesk(author(from), m.DeskAddresses) {
 		return incident.Claim{}
 	}
 	return incident.Claim{
-		Interval: incident.Interval{Latest: at.UTC()}, Basis: incident.Derived, Observer: address(from),
+		Interval: incident.Interval{Latest: at.UTC()}, Basis: incident.Derived, Observer: letter.Address(from),
 	}
 }

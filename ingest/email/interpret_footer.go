@@ -62,11 +62,11 @@ func unprint(own []byte) {
 // text where there is none.
 func (m *mailing) signedOff(text string) int {
 	for i, l := range m.lines {
-		if i == 0 || l.quoted || l.end > len(text) {
+		if i == 0 || l.Quoted || l.End > len(text) {
 			continue
 		}
-		if s := strings.TrimSpace(text[l.begin:l.end]); s != "" && len(s) <= maxGreeting && footerPatterns().greeting.MatchString(s) {
-			return l.begin
+		if s := strings.TrimSpace(text[l.Begin:l.End]); s != "" && len(s) <= maxGreeting && footerPatterns().greeting.MatchString(s) {
+			return l.Begin
 		}
 	}
 	return len(text)
@@ -79,12 +79,12 @@ func (m *mailing) wordsOf(own string) string {
 	b := []byte(own)
 	end := m.signedOff(own)
 	for _, l := range m.lines {
-		if l.quoted || l.end > len(b) {
+		if l.Quoted || l.End > len(b) {
 			continue
 		}
-		s := strings.TrimSpace(own[l.begin:l.end])
-		if l.signature || l.begin >= end && len(s) <= maxTitle && !strings.HasSuffix(s, ".") && !strings.HasSuffix(s, "!") && !strings.HasSuffix(s, "?") {
-			blank(b[l.begin:l.end])
+		s := strings.TrimSpace(own[l.Begin:l.End])
+		if l.Signature || l.Begin >= end && len(s) <= maxTitle && !strings.HasSuffix(s, ".") && !strings.HasSuffix(s, "!") && !strings.HasSuffix(s, "?") {
+			blank(b[l.Begin:l.End])
 		}
 	}
 	return string(b)

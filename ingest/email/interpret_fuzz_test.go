@@ -1,16 +1,72 @@
 package email_test
 
 import (
-	"bytes"
-	"encoding/base64"
 	"os"
 	"path/filepath"
-	"strings"
+	"slices"
 	"testing"
+	"time"
 	"unicode/utf8"
 
+	"github.com/ministryofjustice/incident-promptness/incident"
 	"github.com/ministryofjustice/incident-promptness/ingest/email"
 )
+
+func FuzzInterpret(f *testing.F) {
+	body := "Subject: lost\nFrom: jo@example.org\nReferences: <a@b> <c@d>\n\nDate and time detected: 23/11/2026 09:15 to 09:45\nReference: INC0012345\n> quoted\n"
+	for _, s := range []string{
+		pass + mx + body,
+		"Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: text/html; charset=latin1\n\n<td>Impact</td><td>High\n--b\nContent-Type: message/rfc822\n\n" + body + "\n--b--\n",
+		"Content-Type: multipart/report; boundary=\nAuto-Submitted: auto-replied\n\n",
+		"From x\nno field\n\nOn Monday Jo wrote:\n> Detected: 23/11 9am\nbelow",
+		"Content-Transfer-Encoding: base64\nContent-Type: text/plain; charset=utf-16\n\nAAAA====",
+		"Subject: =?utf-8?B?U0VDUkVU?=\n\n-----Original Message-----\nFrom: x\nSent: y\n",
+	} {
+		f.Add([]byte(s))
+	}
+	uglySeeds(f)
+	rule := config().Rule()
+	x := &email.Interpreter{}
+	received := time.Date(2026, 11, 23, 10, 20, 30, 0, time.UTC)
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		s := incident.Signal{Source: "reports", Channel: incident.ChannelEmail, Received: received, Stamped: received, Auth: incident.AuthMail, Raw: raw}
+		r := x.Interpret(s, rule)
+		email.Marked(raw)
+		text := email.Text(raw)
+		if !utf8.ValidString(text) {
+			t.Error("the text is not UTF-8")
+		}
+		if len(r.Parts) == 0 {
+			if r.Quarantine == "" {
+				t.Error("nothing read and no reason given")
+			}
+			return
+		}
+		p := r.Parts[0]
+		if p.Receipt.After(received) || p.Receipt.IsZero() {
+			t.Errorf("received %s, after we had it", p.Receipt)
+		}
+		if len(p.Claims) == 0 || p.Claims[0].Milestone != incident.Reported || p.Claims[0].Interval != incident.At(p.Receipt) {
+			t.Errorf("claims %+v, want the report first", p.Claims)
+		}
+		if p.Opening == "" || p.Trust == "" {
+			t.Errorf("opening %q, trust %q", p.Opening, p.Trust)
+		}
+		for _, c := range p.Claims[1:] {
+			if !c.Interval.Valid() || c.Receiver && c.Basis != incident.Recorded {
+				t.Errorf("claim %+v", c)
+			}
+			if c.Words[0] < 0 || c.Words[1] > len(text) || c.Words[0] > c.Words[1] {
+				t.Errorf("words %v of a text of %d bytes", c.Words, len(text))
+			}
+		}
+		for _, k := range p.Keys {
+			if k.Value == "" || !slices.Contains(incident.KeyKinds(), k.Kind) {
+				t.Errorf("key %+v", k)
+			}
+		}
+	})
+}
 
 // uglySeeds adds the ugly mails to the corpus of a fuzz target.
 func uglySeeds(f *testing.F) {
@@ -22,88 +78,4 @@ func uglySeeds(f *testing.F) {
 		}
 		f.Add(raw)
 	}
-}
-
-// attachments returns the last part of the ugly mails of one name, decoded.
-func attachments(f *testing.F, pattern string) {
-	f.Helper()
-	files, err := filepath.Glob(filepath.Join("testdata/ugly", pattern))
-	if err != nil || len(files) == 0 {
-		f.Fatalf("%d files, %v", len(files), err)
-	}
-	for _, name := range files {
-		raw, err := os.ReadFile(name)
-		if err != nil {
-			f.Fatal(err)
-		}
-		_, raw, _ = bytes.Cut(raw, []byte("base64\r\n\r\n"))
-		raw, _, _ = bytes.Cut(raw, []byte("--b"))
-		b, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(string(raw)), ""))
-		if err == nil {
-			f.Add(b)
-		}
-	}
-}
-
-func FuzzTNEF(f *testing.F) {
-	attachments(f, "tnef-*.eml")
-	f.Fuzz(func(t *testing.T, b []byte) {
-		if text, why := email.TNEF(b); !utf8.ValidString(text) {
-			t.Errorf("text %q, %q: not UTF-8", text, why)
-		}
-	})
-}
-
-func FuzzSMIME(f *testing.F) {
-	attachments(f, "smime-*.eml")
-	f.Fuzz(func(t *testing.T, b []byte) {
-		if text, why := email.SMIME(b); !utf8.ValidString(text) {
-			t.Errorf("text %q, %q: not UTF-8", text, why)
-		}
-	})
-}
-
-func FuzzHTML(f *testing.F) {
-	for _, s := range []string{
-		"<table><tr><th>a<th>b<tr><td>1<td>2</table>",
-		"<blockquote type=cite><table><tr><td>x<blockquote type=cite>y</blockquote></td></tr></table>z",
-		"<div hidden><p>x</div><pre>a\n b</pre><ul><li>c<dl><dt>d<dd>e",
-		"<head><title>x<body>y<!-- z",
-		"<div id=divRplyFwdMsg><b>From:</b> a<br><b>Sent:</b> b</div>",
-	} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, page string) {
-		page = strings.ToValidUTF8(page, "")
-		text := email.HTMLText(page)
-		if !utf8.ValidString(text) {
-			t.Errorf("text %q: not UTF-8", text)
-		}
-		if len(text) > 64*(len(page)+64) {
-			t.Errorf("%d bytes of text from %d", len(text), len(page))
-		}
-	})
-}
-
-func FuzzQuotes(f *testing.F) {
-	for _, s := range []string{
-		"mine\n> theirs\nmine\n-- \nJo\n\nOn 1 Nov 2026 at 9:00, Al\n<al@example.org> wrote:\n> x\nbelow",
-		"-----Original Message-----\nFrom: al@example.org\nSent: 23 November 2026 09:15\nTo: x\nSubject: y\n\nbody\n> From: z\n> Date: a\n> To: b",
-		"Begin forwarded message:\n\n> From: Al <al@example.org>\n> Date: 23 November 2026 at 09:15:00 GMT\n\nafter",
-		"________________________________\nVon: a\nGesendet: Montag, 23. November 2026 09:15\n",
-		"Le lun. 23 nov. 2026 à 09:15, Al <al@example.org> a écrit :\n",
-	} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, text string) {
-		s := email.Sort([]byte("From: jo@example.org\nSubject: Re: x\n\n" + text))
-		if !s.Ranges {
-			t.Error("a range lies outside of the text")
-		}
-		for _, g := range s.Forwarded {
-			if !g.Sent.Valid() || g.Words != g.SentText {
-				t.Errorf("%+v: the words are not where they are said to be", g)
-			}
-		}
-	})
 }

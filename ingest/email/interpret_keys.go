@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/ministryofjustice/incident-promptness/incident"
+	"github.com/ministryofjustice/incident-promptness/ingest/email/letter"
 )
 
 // keys returns what the mail shares with others, the most telling first: the
@@ -25,9 +26,9 @@ func (m *mailing) keys(own, quoted string, found []labelled) (keys []incident.Ke
 	}
 	thread := func(name string) []string {
 		var ids []string
-		for _, f := range m.fields {
-			if f.name == name {
-				ids = append(ids, messageIDs(f.value)...)
+		for _, f := range m.Fields {
+			if f.Name == name {
+				ids = append(ids, letter.MessageIDs(f.Value)...)
 			}
 		}
 		return ids
@@ -38,7 +39,7 @@ func (m *mailing) keys(own, quoted string, found []labelled) (keys []incident.Ke
 		}
 	}
 	m.tickets(own, found, add)
-	for _, id := range m.innerIDs {
+	for _, id := range m.InnerIDs {
 		add(incident.KeyMail, id, false)
 	}
 	// The root of the thread, then from the newest back.

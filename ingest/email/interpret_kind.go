@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/ministryofjustice/incident-promptness/incident"
+	"github.com/ministryofjustice/incident-promptness/ingest/email/letter"
 	"github.com/ministryofjustice/incident-promptness/ingest/said"
 )
 
@@ -76,22 +77,22 @@ func (m *mailing) kindOf(ours func(string) bool) kind {
 	k := kind{
 		automatic: machineSays(m.value("auto-submitted")) || strings.EqualFold(m.value("x-auto-response-suppress"), "all") || m.precedence("junk"),
 		list:      m.has("list-id") || m.has("list-unsubscribe") || m.has("list-post") || m.precedence("list", "bulk"),
-		calendar:  m.calendar || strings.Contains(strings.ToLower(m.value("content-class")), "calendarmessage"),
+		calendar:  m.Calendar || strings.Contains(strings.ToLower(m.value("content-class")), "calendarmessage"),
 	}
-	k.reply = len(messageIDs(m.value("in-reply-to"))) > 0 || len(messageIDs(m.value("references"))) > 0 ||
-		m.answers && len(incident.FindRefs(m.subject)) > 0
+	k.reply = len(letter.MessageIDs(m.value("in-reply-to"))) > 0 || len(letter.MessageIDs(m.value("references"))) > 0 ||
+		m.answers && len(incident.FindRefs(m.Subject)) > 0
 	return k
 }
 
 // value returns the topmost field of that name without the space around it; ""
 // where there is none.
 func (m *mailing) value(name string) string {
-	v, _ := get(m.fields, name)
+	v, _ := letter.Get(m.Fields, name)
 	return strings.TrimSpace(v)
 }
 
 func (m *mailing) has(name string) bool {
-	_, ok := get(m.fields, name)
+	_, ok := letter.Get(m.Fields, name)
 	return ok
 }
 
@@ -114,7 +115,7 @@ func (m *mailing) nobody() bool { return m.value("return-path") == "<>" }
 // Our alerts have no such subject; a program that copies every field into an
 // answer puts one there.
 func (m *mailing) ourAlert(ours func(string) bool) bool {
-	stamp, ok := get(m.fields, strings.ToLower(incident.StampHeader))
+	stamp, ok := letter.Get(m.Fields, strings.ToLower(incident.StampHeader))
 	return ok && ours != nil && !m.answers && ours(stamp)
 }
 
@@ -122,7 +123,7 @@ func (m *mailing) ourAlert(ours func(string) bool) bool {
 // multipart/report, and what older mail systems send in plain text. There it
 // takes two marks: people write about such mails and have them in the subject.
 func (m *mailing) deliveryFailure() bool {
-	if m.report {
+	if m.Report {
 		return true
 	}
 	p := kindPatterns()
@@ -139,7 +140,7 @@ func (m *mailing) deliveryFailure() bool {
 	if marks == 0 {
 		return false
 	}
-	return marks > 1 || p.undelivered.MatchString(m.subject) || p.undeliveredText.MatchString(m.body[:min(len(m.body), 2<<10)])
+	return marks > 1 || p.undelivered.MatchString(m.Subject) || p.undeliveredText.MatchString(m.body[:min(len(m.body), 2<<10)])
 }
 
 // maxReturned is how much of a delivery report is searched for our stamp. Our
@@ -151,9 +152,9 @@ const maxReturned = 1 << 20
 // stamp is signed, so it does not matter in which of them.
 func (m *mailing) returnsOurs(ours func(string) bool) bool {
 	name := strings.ToLower(incident.StampHeader)
-	for _, f := range m.forwarded {
-		for _, h := range f.fields {
-			if h.name == name && ours(h.value) {
+	for _, f := range m.Forwarded {
+		for _, h := range f.Fields {
+			if h.Name == name && ours(h.Value) {
 				return true
 			}
 		}
@@ -180,13 +181,13 @@ func (m *mailing) autoReply() bool {
 		return true
 	}
 	for _, name := range []string{"x-autoreply", "x-auto-reply", "x-autorespond", "x-autoresponder", "x-autoreply-from", "x-mail-autoreply"} {
-		if v, ok := get(m.fields, name); ok && !strings.EqualFold(strings.TrimSpace(v), "no") {
+		if v, ok := letter.Get(m.Fields, name); ok && !strings.EqualFold(strings.TrimSpace(v), "no") {
 			return true
 		}
 	}
-	return kindPatterns().away.MatchString(m.subject) &&
+	return kindPatterns().away.MatchString(m.Subject) &&
 		(machineSays(auto) || m.has("x-auto-response-suppress") || m.has("x-ms-exchange-generated-message-source") ||
-			m.nobody() || m.precedence("bulk", "junk") || m.has("in-reply-to") && !said.Detects(m.words[min(len(m.subject), len(m.words)):]))
+			m.nobody() || m.precedence("bulk", "junk") || m.has("in-reply-to") && !said.Detects(m.words[min(len(m.Subject), len(m.words)):]))
 }
 
 // machineSays reports whether an Auto-Submitted field says that a machine sent

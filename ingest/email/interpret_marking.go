@@ -5,6 +5,8 @@ import (
 	"strings"
 	"sync"
 	"unicode"
+
+	"github.com/ministryofjustice/incident-promptness/ingest/email/letter"
 )
 
 // The reasons for which a mail is replaced before it is stored.
@@ -13,9 +15,6 @@ const (
 	StubUnreadable = "unreadable"
 	StubTooLarge   = "too_large"
 )
-
-// markedText is how much of the text is looked at for a marking.
-const markedText = 4 << 10
 
 // markings is compiled once.
 var markings = sync.OnceValue(func() (p struct{ level, only, head, labelled, bare, header, subject, edge *regexp.Regexp }) {
@@ -54,34 +53,34 @@ var markings = sync.OnceValue(func() (p struct{ level, only, head, labelled, bar
 // person is told to look, while a marked mail that was stored cannot be
 // unstored.
 func Marked(raw []byte) bool {
-	d := parse(raw)
-	if markedSubject(d.subject) {
+	d := letter.Read(raw)
+	if markedSubject(d.Subject) {
 		return true
 	}
-	if markedFields(d.fields) {
+	if markedFields(d.Fields) {
 		return true
 	}
-	for _, f := range d.forwarded {
-		if markedSubject(f.subject) || markedFields(f.fields) {
+	for _, f := range d.Forwarded {
+		if markedSubject(f.Subject) || markedFields(f.Fields) {
 			return true
 		}
 	}
-	for _, n := range d.names {
+	for _, n := range d.Names {
 		if l := markings().level.FindStringIndex(n); l != nil && strings.TrimLeft(n[:l[0]], " [({_-") == "" {
 			return true
 		}
 	}
-	for _, text := range d.heads {
-		if markedLines(text[:min(len(text), markedText)]) {
+	for _, text := range d.Heads {
+		if markedLines(text[:min(len(text), letter.HeadBytes)]) {
 			return true
 		}
 	}
 	return false
 }
 
-func markedFields(fields []field) bool {
+func markedFields(fields []letter.Field) bool {
 	for _, f := range fields {
-		if markingField(f.name) && markings().header.MatchString(f.value) && !denied(strings.ToUpper(f.value)) {
+		if markingField(f.Name) && markings().header.MatchString(f.Value) && !denied(strings.ToUpper(f.Value)) {
 			return true
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/ministryofjustice/incident-promptness/incident"
+	"github.com/ministryofjustice/incident-promptness/ingest/email/letter"
 	"github.com/ministryofjustice/incident-promptness/ingest/said"
 	"github.com/ministryofjustice/incident-promptness/internal/expr"
 )
@@ -124,7 +125,7 @@ type sighting struct {
 
 // sight looks at what the mail says.
 func (m *mailing) sight(k kind, found []labelled, keys []incident.Key) sighting {
-	s := sighting{kind: k, detection: said.Detects(m.words), word: m.hasWord(strings.ToLower(oneLine(m.words)))}
+	s := sighting{kind: k, detection: said.Detects(m.words), word: m.hasWord(strings.ToLower(letter.OneLine(m.words)))}
 	for _, l := range found {
 		switch l.field {
 		case labelReference, labelOrganisation: // stand in signatures as well
@@ -176,10 +177,10 @@ func (m *mailing) opening(s sighting, found []labelled, trust incident.Trust, or
 	vars := map[string]any{
 		"labelled": s.labelled, "reference": s.reference, "own_reference": s.ownReference, "detection": s.detection, "word": s.word,
 		"automatic": s.automatic, "reply": s.reply, "list_mail": s.list, "calendar": s.calendar, "advice": s.advice,
-		"encrypted": m.broken == incident.WhyEncrypted, "trust": string(trust), "organisation": string(org), "subject": "", "text": "",
+		"encrypted": m.Broken == incident.WhyEncrypted, "trust": string(trust), "organisation": string(org), "subject": "", "text": "",
 	}
 	if m.condition.usesText {
-		n := min(len(m.subject), len(m.words))
+		n := min(len(m.Subject), len(m.words))
 		vars["subject"] = plainText(m.words[:n])
 		vars["text"] = plainText(m.words[n:])
 	}
@@ -198,6 +199,6 @@ func (m *mailing) opening(s sighting, found []labelled, trust incident.Trust, or
 
 // plainText is text as opens_when sees it.
 func plainText(s string) string {
-	s = strings.ToLower(oneLine(s))
+	s = strings.ToLower(letter.OneLine(s))
 	return strings.ToValidUTF8(s[:min(len(s), maxSubjectText)], "")
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/ministryofjustice/incident-promptness/incident"
+	"github.com/ministryofjustice/incident-promptness/ingest/email/letter"
 	"github.com/ministryofjustice/incident-promptness/ingest/said"
 )
 
@@ -17,29 +18,11 @@ const maxOffered = 8
 func (m *mailing) anchor(receipt time.Time) said.Anchor {
 	a := said.Anchor{Receipt: receipt}
 	date := m.value("date")
-	if sent, ok := parseDate(date); ok {
+	if sent, ok := letter.ParseDate(date); ok {
 		a.Sent = sent.UTC()
-		a.Offset, a.Zoned = dateOffset(date)
+		a.Offset, a.Zoned = letter.DateOffset(date)
 	}
 	return a
-}
-
-// dateOffset returns the sender's zone that a date field names, east of UTC.
-// "-0000" says that the zone is not known (RFC 5322 section 3.3).
-func dateOffset(date string) (time.Duration, bool) {
-	d := headerPatterns().date.FindStringSubmatch(date)
-	switch {
-	case d == nil, d[7] == "-0000":
-		return 0, false
-	case d[7] != "":
-		offset := time.Duration(atoi(d[7][1:3]))*time.Hour + time.Duration(atoi(d[7][3:]))*time.Minute
-		if d[7][0] == '-' {
-			offset = -offset
-		}
-		return offset, true
-	default:
-		return said.Zone(d[8])
-	}
 }
 
 // A teller gathers the times that a mail tells of.
@@ -177,14 +160,14 @@ func (t *teller) others(found []labelled) {
 	if strings.TrimSpace(string(text)) == "" {
 		return
 	}
-	for i := len(t.m.forwarded) - 1; i >= 0; i-- { // one that another holds stands behind it
-		f := t.m.forwarded[i]
-		if f.begin < 0 || f.end > len(text) || f.begin >= f.end {
+	for i := len(t.m.Forwarded) - 1; i >= 0; i-- { // one that another holds stands behind it
+		f := t.m.Forwarded[i]
+		if f.Begin < 0 || f.End > len(text) || f.Begin >= f.End {
 			continue
 		}
-		part := text[f.begin:f.end]
-		a, known := t.m.anchorAt(f.begin, t.anchor)
-		said(string(part), f.begin, a, known)
+		part := text[f.Begin:f.End]
+		a, known := t.m.anchorAt(f.Begin, t.anchor)
+		said(string(part), f.Begin, a, known)
 		blank(part)
 	}
 	said(string(text), 0, t.anchor, false)
@@ -218,12 +201,12 @@ func prose(text string, a said.Anchor, known bool) []said.Saying {
 // innermost mail was sent in which it stands. known says that this is known.
 func (m *mailing) anchorAt(at int, outer said.Anchor) (a said.Anchor, known bool) {
 	a = outer
-	for _, f := range m.forwarded {
-		if at < f.begin || at >= f.end {
+	for _, f := range m.Forwarded {
+		if at < f.Begin || at >= f.End {
 			continue
 		}
-		if known = !f.sent.Latest.IsZero(); known {
-			a = said.Anchor{Receipt: f.sent.Latest, Sent: f.sent.Earliest}
+		if known = !f.Sent.Latest.IsZero(); known {
+			a = said.Anchor{Receipt: f.Sent.Latest, Sent: f.Sent.Earliest}
 			if a.Receipt.After(outer.Receipt) {
 				a = said.Anchor{Receipt: outer.Receipt}
 			}
@@ -236,9 +219,9 @@ func (m *mailing) anchorAt(at int, outer said.Anchor) (a said.Anchor, known bool
 // sender of the mail that was passed on, where that is known.
 func (m *mailing) teller(at int, outer string) string {
 	who := outer
-	for _, f := range m.forwarded {
-		if at >= f.begin && at < f.end && f.from != "" {
-			who = f.from
+	for _, f := range m.Forwarded {
+		if at >= f.Begin && at < f.End && f.From != "" {
+			who = f.From
 		}
 	}
 	return who
@@ -280,12 +263,12 @@ func asClock(t time.Time, zone *time.Location) time.Time {
 func (m *mailing) newText(found []labelled) (text string, signedOff int) {
 	b := []byte(m.own)
 	for _, l := range m.lines {
-		if l.signature && l.end <= len(b) {
-			blank(b[l.begin:l.end])
+		if l.Signature && l.End <= len(b) {
+			blank(b[l.Begin:l.End])
 		}
 	}
 	if m.answers {
-		blank(b[:min(len(m.subject), len(b))])
+		blank(b[:min(len(m.Subject), len(b))])
 	}
 	for _, l := range found {
 		if !l.quoted && milestoneOf(l.field) != "" {
@@ -299,13 +282,13 @@ func (m *mailing) newText(found []labelled) (text string, signedOff int) {
 // blankLabelled blanks the line of a labelled value, and that of its label.
 func (m *mailing) blankLabelled(b []byte, l labelled) {
 	for i, x := range m.lines {
-		if l.at < x.begin || l.at > x.end || x.end > len(b) {
+		if l.at < x.Begin || l.at > x.End || x.End > len(b) {
 			continue
 		}
-		blank(b[x.begin:x.end])
+		blank(b[x.Begin:x.End])
 		for j := i - 1; l.below && j >= 0 && j >= i-3; j-- {
-			if field, _ := m.labelAt(m.body, m.lines[j].begin, m.lines[j].end); field != "" {
-				blank(b[m.lines[j].begin:m.lines[j].end])
+			if field, _ := m.labelAt(m.body, m.lines[j].Begin, m.lines[j].End); field != "" {
+				blank(b[m.lines[j].Begin:m.lines[j].End])
 				break
 			}
 		}
@@ -319,8 +302,8 @@ func (m *mailing) blankLabelled(b []byte, l labelled) {
 func (m *mailing) quotedText() []byte {
 	b := []byte(m.body)
 	for i, l := range m.lines {
-		s := b[l.begin:l.end]
-		if !l.quoted && (i > 0 || !m.answers) {
+		s := b[l.Begin:l.End]
+		if !l.Quoted && (i > 0 || !m.answers) {
 			blank(s)
 		}
 		blank(s[:len(s)-len(bytes.TrimLeft(s, "> \t"))])

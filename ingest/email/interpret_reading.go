@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/ministryofjustice/incident-promptness/incident"
+	"github.com/ministryofjustice/incident-promptness/ingest/email/letter"
 )
 
 // A reading is everything that the interpreter goes by for one mailbox. Its
@@ -93,7 +94,7 @@ func compile(text json.RawMessage) (*rules, error) {
 		r.anyOf = re
 	}
 	for _, w := range r.Words {
-		r.opening = append(r.opening, strings.ToLower(oneLine(w)))
+		r.opening = append(r.opening, strings.ToLower(letter.OneLine(w)))
 	}
 	if r.OpensWhen != "" {
 		c, err := compileCondition(r.OpensWhen)

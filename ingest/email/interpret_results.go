@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/ministryofjustice/incident-promptness/incident"
+	"github.com/ministryofjustice/incident-promptness/ingest/email/letter"
 )
 
 // maxResults bounds the bytes of an Authentication-Results field that is read.
@@ -191,7 +192,7 @@ const (
 // (RFC 8601). Every other one may be the sender's. It must stand above the
 // Received field of the trusted host, where one is configured: the sender's own
 // fields stand below it. Fields of ARC are of a chain that we do not check.
-func (r *rules) results(fields []field, domain string) border {
+func (r *rules) results(fields []letter.Field, domain string) border {
 	if r.AuthservID == "" && !r.ResultsNoID {
 		return borderSilent
 	}
@@ -203,20 +204,20 @@ func (r *rules) results(fields []field, domain string) border {
 		}
 		end = at
 		if r.ResultsBelow {
-			for end = at + 1; end < len(fields) && fields[end].name != "received"; end++ {
+			for end = at + 1; end < len(fields) && fields[end].Name != "received"; end++ {
 			}
 		}
 	} else if r.ResultsNoID {
 		return borderSilent
 	}
 	for _, f := range fields[:end] {
-		if f.name != "authentication-results" {
+		if f.Name != "authentication-results" {
 			continue
 		}
-		id, results, err := parseResults(f.value)
+		id, results, err := parseResults(f.Value)
 		if err != nil && id == "" {
 			// Perhaps ours, and what it says cannot be told.
-			if first, _, _ := strings.Cut(f.value, ";"); r.ResultsNoID || strings.Contains(strings.ToLower(first), strings.ToLower(r.AuthservID)) {
+			if first, _, _ := strings.Cut(f.Value, ";"); r.ResultsNoID || strings.Contains(strings.ToLower(first), strings.ToLower(r.AuthservID)) {
 				return borderSilent
 			}
 			continue

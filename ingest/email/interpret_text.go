@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/ministryofjustice/incident-promptness/ingest/email/letter"
 )
 
 // textPatterns is compiled once.
@@ -30,23 +32,23 @@ const maxLabelled = 32
 
 // findLabelled returns the labelled lines of text, the sender's own before
 // quoted ones. A value may stand below its label, as a form is copied.
-func (r *rules) findLabelled(text string, lines []line) []labelled {
+func (r *rules) findLabelled(text string, lines []letter.Line) []labelled {
 	var found []labelled
 	for i, l := range lines {
 		if len(found) >= maxLabelled {
 			break
 		}
-		if strings.IndexByte(text[l.begin:l.end], '\t') >= 0 {
+		if strings.IndexByte(text[l.Begin:l.End], '\t') >= 0 {
 			if more := r.inCells(text, lines, i); more != nil {
 				found = append(found, more...)
 				continue
 			}
 		}
-		field, at := r.labelAt(text, l.begin, l.end)
+		field, at := r.labelAt(text, l.Begin, l.End)
 		if field == "" {
 			continue
 		}
-		v := labelled{field: field, value: trimValue(text[at:l.end]), at: at, quoted: l.quoted}
+		v := labelled{field: field, value: trimValue(text[at:l.End]), at: at, quoted: l.Quoted}
 		if v.value == "" {
 			v = r.below(text, lines[i+1:], v)
 		}
@@ -73,7 +75,7 @@ const maxCells = 32
 // inCells reads a line that tabs cut into cells of which more than the first
 // are labels: the value stands in the next cell, or below in the same column
 // where the next cell is a label, too. It returns nil for any other line.
-func (r *rules) inCells(text string, lines []line, i int) []labelled {
+func (r *rules) inCells(text string, lines []letter.Line, i int) []labelled {
 	cells := cellsOf(text, lines[i])
 	fields := make([]string, len(cells))
 	n := 0
@@ -96,7 +98,7 @@ func (r *rules) inCells(text string, lines []line, i int) []labelled {
 		if field == "" {
 			continue
 		}
-		v := labelled{field: field, quoted: lines[i].quoted}
+		v := labelled{field: field, quoted: lines[i].Quoted}
 		switch {
 		case k+1 < len(cells) && fields[k+1] == "":
 			v.at, v.value = cells[k+1][0], trimValue(text[cells[k+1][0]:cells[k+1][1]])
@@ -111,11 +113,11 @@ func (r *rules) inCells(text string, lines []line, i int) []labelled {
 }
 
 // cellsOf returns where the cells of a line stand.
-func cellsOf(text string, l line) [][2]int {
+func cellsOf(text string, l letter.Line) [][2]int {
 	var cells [][2]int
-	for at := skipMarkup(text, l.begin, l.end); at <= l.end && len(cells) < maxCells; {
-		end := l.end
-		if j := strings.IndexByte(text[at:l.end], '\t'); j >= 0 {
+	for at := skipMarkup(text, l.Begin, l.End); at <= l.End && len(cells) < maxCells; {
+		end := l.End
+		if j := strings.IndexByte(text[at:l.End], '\t'); j >= 0 {
 			end = at + j
 		}
 		cells = append(cells, [2]int{at + len(text[at:end]) - len(strings.TrimLeft(text[at:end], " *_")), end})
@@ -143,14 +145,14 @@ func (r *rules) wholeLabel(s string) string {
 
 // below returns v with the value on the next line that is not empty, if it is
 // among the next three and has no label itself.
-func (r *rules) below(text string, lines []line, v labelled) labelled {
+func (r *rules) below(text string, lines []letter.Line, v labelled) labelled {
 	for _, l := range lines[:min(len(lines), 3)] {
-		at := skipMarkup(text, l.begin, l.end)
-		if at == l.end {
+		at := skipMarkup(text, l.Begin, l.End)
+		if at == l.End {
 			continue
 		}
-		if f, _ := r.labelAt(text, l.begin, l.end); f == "" {
-			v.at, v.value, v.below = at, trimValue(text[at:l.end]), true
+		if f, _ := r.labelAt(text, l.Begin, l.End); f == "" {
+			v.at, v.value, v.below = at, trimValue(text[at:l.End]), true
 		}
 		break
 	}
@@ -183,7 +185,7 @@ func skipMarkup(text string, begin, end int) int {
 
 // plainLabel is a label as it is compared.
 func plainLabel(s string) string {
-	return strings.ToLower(strings.TrimRight(oneLine(s), ":? "))
+	return strings.ToLower(strings.TrimRight(letter.OneLine(s), ":? "))
 }
 
 // sortLabels puts longer labels first, so that the more exact one is found.

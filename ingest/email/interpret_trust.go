@@ -5,51 +5,54 @@ import (
 	"time"
 
 	"github.com/ministryofjustice/incident-promptness/incident"
+	"github.com/ministryofjustice/incident-promptness/ingest/email/letter"
 )
 
 // trustedHop returns the place among fields of the topmost Received field of a
 // trusted host, and what it says; -1 where there is none that can be believed.
-func (r *rules) trustedHop(fields []field) (int, hop) { return r.topmost(fields, r.TrustedHops) }
+func (r *rules) trustedHop(fields []letter.Field) (int, letter.Hop) {
+	return r.topmost(fields, r.TrustedHops)
+}
 
 // topmost returns the place among fields of the topmost Received field of one of
 // hosts, and what it says; -1 where there is none. A sender can write such fields
 // only below those of the hosts that had the mail after him: every host puts its
 // own on top. So each host above must say that it had the mail from the next;
 // where one took it from somebody else, what stands below is that one's word.
-func (r *rules) topmost(fields []field, hosts []string) (int, hop) {
-	var above hop
+func (r *rules) topmost(fields []letter.Field, hosts []string) (int, letter.Hop) {
+	var above letter.Hop
 	for i, f := range fields {
-		if f.name != "received" {
+		if f.Name != "received" {
 			continue
 		}
-		h, ok := parseReceived(f.value)
-		if !ok || above.by != "" && !r.handedOn(above, h) {
-			return -1, hop{}
+		h, ok := letter.ParseReceived(f.Value)
+		if !ok || above.By != "" && !r.handedOn(above, h) {
+			return -1, letter.Hop{}
 		}
-		if within(h.by, hosts) {
+		if letter.Within(h.By, hosts) {
 			return i, h
 		}
 		above = h
 	}
-	return -1, hop{}
+	return -1, letter.Hop{}
 }
 
 // handedOn reports whether the host of above had the mail from the host of h: by
 // its name, or both are of one side, or it is a host with several domains: there
 // the first label is the same, and the name that was found for it is one of ours,
 // as Exchange Online has it.
-func (r *rules) handedOn(above, h hop) bool {
-	if above.from == "" || above.from == h.by {
-		return above.from != ""
+func (r *rules) handedOn(above, h letter.Hop) bool {
+	if above.From == "" || above.From == h.By {
+		return above.From != ""
 	}
 	for _, side := range [][]string{r.TrustedHops, r.DeskHosts} {
-		if within(above.from, side) && within(h.by, side) {
+		if letter.Within(above.From, side) && letter.Within(h.By, side) {
 			return true
 		}
 	}
-	a, _, _ := strings.Cut(above.from, ".")
-	b, _, _ := strings.Cut(h.by, ".")
-	return a == b && (within(above.from, r.InternalHops) || within(above.from, r.TrustedHops))
+	a, _, _ := strings.Cut(above.From, ".")
+	b, _, _ := strings.Cut(h.By, ".")
+	return a == b && (letter.Within(above.From, r.InternalHops) || letter.Within(above.From, r.TrustedHops))
 }
 
 // trust says how sure we are that the mail comes from the address in From, by
@@ -69,7 +72,7 @@ func (r *rules) handedOn(above, h hop) bool {
 // while one that is believed too much stops a clock. A signature that fails here
 // takes nothing away: a border that puts a banner into a mail breaks it after it
 // has looked at it itself.
-func (r *rules) trust(fields []field, signed []incident.DKIMResult) (incident.Trust, []incident.Flag) {
+func (r *rules) trust(fields []letter.Field, signed []incident.DKIMResult) (incident.Trust, []incident.Flag) {
 	domain, ok := authorDomain(fields)
 	if !ok {
 		return incident.Unauthenticated, nil
@@ -109,16 +112,16 @@ func (r *rules) trust(fields []field, signed []incident.DKIMResult) (incident.Tr
 }
 
 // authorDomain returns the domain of the one address in the one From field.
-func authorDomain(fields []field) (string, bool) {
+func authorDomain(fields []letter.Field) (string, bool) {
 	from := ""
 	for _, f := range fields {
-		if f.name != "from" {
+		if f.Name != "from" {
 			continue
 		}
 		if from != "" {
 			return "", false // two From fields: which one would be shown?
 		}
-		if from = author(f.value); from == "" {
+		if from = author(f.Value); from == "" {
 			return "", false
 		}
 	}
@@ -130,21 +133,21 @@ func authorDomain(fields []field) (string, bool) {
 // marks what was sent from within. It is believed only of a mail that a host of
 // ours took in last, and only if no other value of it is there: that host must
 // strike it out of what comes from without.
-func (r *rules) internal(fields []field) bool {
+func (r *rules) internal(fields []letter.Field) bool {
 	hops := r.InternalHops
 	if len(hops) == 0 {
 		hops = r.TrustedHops
 	}
-	last, _ := get(fields, "received")
-	if h, ok := parseReceived(last); !ok || !within(h.by, hops) {
+	last, _ := letter.Get(fields, "received")
+	if h, ok := letter.ParseReceived(last); !ok || !letter.Within(h.By, hops) {
 		return false
 	}
 	found := false
 	for _, f := range fields {
-		if f.name != strings.ToLower(r.InternalHeader.Name) {
+		if f.Name != strings.ToLower(r.InternalHeader.Name) {
 			continue
 		}
-		if !strings.EqualFold(f.value, r.InternalHeader.Value) {
+		if !strings.EqualFold(f.Value, r.InternalHeader.Value) {
 			return false
 		}
 		found = true
@@ -163,13 +166,13 @@ type receipt struct {
 // instant was received by then, whatever a stamp says. A stamp by which the host
 // took the mail for the desk is not the time at which we had it: the desk's
 // mailbox passed it on later, without a stamp.
-func (r *rules) received(s incident.Signal, fields []field) receipt {
+func (r *rules) received(s incident.Signal, fields []letter.Field) receipt {
 	var got receipt
 	at, h := r.trustedHop(fields)
-	ours := at >= 0 && !h.at.IsZero() && !takenFor(fields[at].value, r.DeskAddresses)
+	ours := at >= 0 && !h.At.IsZero() && !takenFor(fields[at].Value, r.DeskAddresses)
 	switch {
 	case ours:
-		got = receipt{h.at.UTC(), []incident.Flag{incident.FlagReceivedHop}}
+		got = receipt{h.At.UTC(), []incident.Flag{incident.FlagReceivedHop}}
 	case !s.Stamped.IsZero():
 		got = receipt{s.Stamped.UTC(), []incident.Flag{incident.FlagInternalDate}}
 	default:

@@ -20,10 +20,12 @@ var may = map[string]string{
 
 	"ingest":         "incident",
 	"ingest/said":    "incident",
-	"ingest/email":   "incident ingest ingest/said internal/*",
+	"ingest/email":   "incident ingest ingest/said ingest/email/letter internal/*",
 	"ingest/webhook": "incident ingest ingest/said internal/*",
 	"ingest/slack":   "incident ingest ingest/said internal/*",
 	"ingest/manual":  "incident ingest ingest/said internal/*",
+	// The bytes of a mail as text: for the interpreter of mail only.
+	"ingest/email/letter": "incident ingest/said",
 
 	"pipeline":        "incident pipeline/fold",
 	"pipeline/fold":   "incident",

@@ -1,4 +1,4 @@
-package email
+package letter
 
 import (
 	"bytes"
@@ -40,7 +40,7 @@ const maxProperties = 20_000
 // tnef reads a winmail.dat: Exchange's own form of a mail. Its plain body is
 // wanted, then HTML, then RTF. What cannot be read is opaque: the text beside
 // it, which is often the same, is used.
-func (d *document) tnef(b []byte, at place) piece {
+func (d *Mail) tnef(b []byte, at place) piece {
 	if at.depth++; at.depth > maxDepth {
 		d.fault(incident.WhyTooDeep)
 		return piece{}
@@ -60,7 +60,7 @@ func (d *document) tnef(b []byte, at place) piece {
 
 // A winmail is a TNEF stream as it is read.
 type winmail struct {
-	d        *document
+	d        *Mail
 	at       place
 	codepage int
 	subject  string
@@ -135,7 +135,7 @@ func (w *winmail) read(b []byte) (whole bool) {
 		}
 		switch id {
 		case tnefSubject:
-			w.subject = firstOf(w.subject, oneLine(w.text(data)))
+			w.subject = firstOf(w.subject, OneLine(w.text(data)))
 		case tnefBody:
 			w.found = true
 			w.body = firstOf(w.body, w.text(data))
@@ -265,20 +265,20 @@ func (w *winmail) embedded(b []byte) {
 		w.d.fault(incident.WhyTooManyParts)
 		return
 	}
-	in := &document{spent: w.d.spent}
+	in := &Mail{spent: w.d.spent}
 	inner := winmail{d: in, at: at, codepage: w.codepage}
 	if !inner.read(b) {
 		return
 	}
 	p := in.keep(chosen(inner.pieces()))
-	in.subject, in.text = inner.subject, p.text
-	if in.subject == "" && in.text == "" {
+	in.Subject, in.text = inner.subject, p.text
+	if in.Subject == "" && in.text == "" {
 		return
 	}
-	for _, n := range in.names {
+	for _, n := range in.Names {
 		w.d.name(n)
 	}
-	w.d.heads = append(append(w.d.heads, "Subject: "+in.subject), in.heads...)
+	w.d.Heads = append(append(w.d.Heads, "Subject: "+in.Subject), in.Heads...)
 	w.d.attach(in)
 }
 

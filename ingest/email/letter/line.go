@@ -1,16 +1,16 @@
-package email
+package letter
 
 import (
 	"strings"
 	"unicode"
 )
 
-// A line is one line of a mail's text, by its byte range there.
-type line struct {
-	begin, end int
-	quoted     bool // not the sender's own new words
-	forwarded  bool // of a mail that was passed on; such a line is quoted, too
-	signature  bool // below the sender's "-- ", or put there by his program
+// A Line is one line of a mail's text, by its byte range there.
+type Line struct {
+	Begin, End int
+	Quoted     bool // not the sender's own new words
+	Forwarded  bool // of a mail that was passed on; such a line is quoted, too
+	Signature  bool // below the sender's "-- ", or put there by his program
 }
 
 const (
@@ -21,12 +21,12 @@ const (
 
 // layout joins the texts of the mail: the subject, an empty line, the text, and
 // that of attached mails, which is quoted. It fills forwarded.
-func (d *document) layout() (string, []line) {
-	body := d.subject + "\n\n" + d.body()
-	m := marker{text: body, lines: cutLines(body, 0), passed: passedOn(d.subject), thread: d.thread()}
+func (d *Mail) Layout() (string, []Line) {
+	body := d.Subject + "\n\n" + d.body()
+	m := marker{text: body, lines: cutLines(body, 0), passed: passedOn(d.Subject), thread: d.thread()}
 	m.mark()
-	attached := d.forwarded
-	d.forwarded = m.found
+	attached := d.Forwarded
+	d.Forwarded = m.found
 	if d.inner.Len() == 0 {
 		return body, m.lines
 	}
@@ -35,36 +35,36 @@ func (d *document) layout() (string, []line) {
 	body += d.inner.String()
 	for _, l := range cutLines(body, begin) {
 		if len(m.lines) < maxLines {
-			l.quoted, l.forwarded = true, true
+			l.Quoted, l.Forwarded = true, true
 			m.lines = append(m.lines, l)
 		}
 	}
 	for _, f := range attached {
-		d.forwarded = append(d.forwarded, f.moved(begin))
+		d.Forwarded = append(d.Forwarded, f.moved(begin))
 	}
-	d.forwarded = d.forwarded[:min(len(d.forwarded), maxForwarded)]
+	d.Forwarded = d.Forwarded[:min(len(d.Forwarded), maxForwarded)]
 	return body, m.lines
 }
 
 // thread reports whether the mail says that it answers another.
-func (d *document) thread() bool {
+func (d *Mail) thread() bool {
 	for _, name := range []string{"in-reply-to", "references"} {
-		if v, ok := get(d.fields, name); ok && v != "" {
+		if v, ok := Get(d.Fields, name); ok && v != "" {
 			return true
 		}
 	}
-	return answering(d.subject) || passedOn(d.subject)
+	return answering(d.Subject) || passedOn(d.Subject)
 }
 
 // cutLines cuts text, from begin on, into lines.
-func cutLines(text string, begin int) []line {
-	lines := make([]line, 0, min(strings.Count(text[begin:], "\n")+1, maxLines))
+func cutLines(text string, begin int) []Line {
+	lines := make([]Line, 0, min(strings.Count(text[begin:], "\n")+1, maxLines))
 	for at := begin; at < len(text) && len(lines) < maxLines; {
 		next := len(text)
 		if i := strings.IndexByte(text[at:], '\n'); i >= 0 {
 			next = at + i + 1
 		}
-		lines = append(lines, line{begin: at, end: at + len(strings.TrimRight(text[at:next], "\r\n"))})
+		lines = append(lines, Line{Begin: at, End: at + len(strings.TrimRight(text[at:next], "\r\n"))})
 		at = next
 	}
 	return lines
@@ -76,10 +76,10 @@ func cutLines(text string, begin int) []line {
 // reply, in the languages of those programs.
 type marker struct {
 	text   string
-	lines  []line
+	lines  []Line
 	passed bool // the subject says that the mail passes another one on
 	thread bool // the mail says that it answers another
-	found  []forwarded
+	found  []Forwarded
 
 	below   bool // everything from here on is another mail's
 	forward bool // and that was passed on
@@ -91,7 +91,7 @@ func (m *marker) of(i int) string {
 	if i < 0 || i >= len(m.lines) {
 		return ""
 	}
-	return m.text[m.lines[i].begin:m.lines[i].end]
+	return m.text[m.lines[i].Begin:m.lines[i].End]
 }
 
 func (m *marker) mark() {
@@ -100,15 +100,15 @@ func (m *marker) mark() {
 		l := &m.lines[i]
 		s := m.of(i)
 		words, quotes := bare(s)
-		l.quoted = m.below || quotes
-		l.forwarded = m.forward && l.quoted
+		l.Quoted = m.below || quotes
+		l.Forwarded = m.forward && l.Quoted
 		if words == "" {
 			continue
 		}
 		if m.signs && !quotes && !m.below {
-			m.close(l.begin) // the sender's own words follow the > signs
+			m.close(l.Begin) // the sender's own words follow the > signs
 			m.signs, m.forward = false, false
-			l.forwarded = false
+			l.Forwarded = false
 		}
 		if n, passed := m.separator(i, words); n > 0 {
 			signed = -1
@@ -117,15 +117,15 @@ func (m *marker) mark() {
 			continue
 		}
 		switch {
-		case l.quoted:
+		case l.Quoted:
 			signed = -1
 		case signed >= 0 && i-signed <= maxSignatureLines:
-			l.signature = true
+			l.Signature = true
 		case strings.TrimRight(s, " \t\u00a0") == "--" && m.endsWithin(i+1):
 			signed = i
-			l.signature = true
+			l.Signature = true
 		case machineLine(s):
-			l.signature = true
+			l.Signature = true
 		}
 	}
 	m.close(len(m.text))
@@ -198,7 +198,7 @@ func (m *marker) skipEmpty(i int) int {
 
 // start notes that another mail begins with the n lines from i.
 func (m *marker) start(i, n int, passed, quotes bool) {
-	m.close(m.lines[i].begin)
+	m.close(m.lines[i].Begin)
 	first := i
 	if f, wrapped := m.attributed(i); wrapped > 0 {
 		first = i - wrapped + 1
@@ -209,7 +209,7 @@ func (m *marker) start(i, n int, passed, quotes bool) {
 			head = m.headAt(j)
 		}
 		f := head.mail()
-		f.begin, f.answered = m.lines[i].begin, !passed && !m.forward
+		f.Begin, f.Answered = m.lines[i].Begin, !passed && !m.forward
 		m.open = m.add(f)
 	}
 	if !quotes && !m.below {
@@ -219,11 +219,11 @@ func (m *marker) start(i, n int, passed, quotes bool) {
 		m.below = !m.signs
 	}
 	for j := first; j < i+n && j < len(m.lines); j++ {
-		m.lines[j].quoted, m.lines[j].forwarded, m.lines[j].signature = true, m.forward, false
+		m.lines[j].Quoted, m.lines[j].Forwarded, m.lines[j].Signature = true, m.forward, false
 	}
 }
 
-func (m *marker) add(f forwarded) bool {
+func (m *marker) add(f Forwarded) bool {
 	if len(m.found) >= maxForwarded {
 		return false
 	}
@@ -233,7 +233,7 @@ func (m *marker) add(f forwarded) bool {
 
 func (m *marker) close(end int) {
 	if m.open {
-		m.found[len(m.found)-1].end = end
+		m.found[len(m.found)-1].End = end
 		m.open = false
 	}
 }

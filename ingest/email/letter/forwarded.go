@@ -1,4 +1,4 @@
-package email
+package letter
 
 import (
 	"strings"
@@ -9,77 +9,77 @@ import (
 	"github.com/ministryofjustice/incident-promptness/ingest/said"
 )
 
-// A forwarded is a mail that stands in another: attached, or repeated below
+// A Forwarded is a mail that stands in another: attached, or repeated below
 // lines that say whose it was. It is evidence with times of its own; the outer
 // mail is the report. What could not be read of it is empty.
-type forwarded struct {
-	from      string // address, lower case
-	subject   string
+type Forwarded struct {
+	From      string // address, lower case
+	Subject   string
 	messageID string
-	// sent is what its Date or Sent line says: the instant where that names a
+	// Sent is what its Date or Sent line says: the instant where that names a
 	// zone, else the whole minute as a clock in London shows it, and both
 	// where that minute comes twice. A date of figures alone that can be read
 	// in two orders is not read.
-	sent     incident.Interval
+	Sent     incident.Interval
 	zoned    bool   // sent rests on a zone that the line names
 	sentText string // the line's value as it is written
-	// words is the byte range of sentText in Text, begin and end that of the
+	// Words is the byte range of sentText in Text, Begin and End that of the
 	// whole mail.
-	words      [2]int
-	begin, end int
-	attached   bool    // a part of its own (message/rfc822)
-	answered   bool    // repeated below an answer, not passed on
-	nested     bool    // in an attached mail: not the words of whoever sent this one
-	fields     []field // of an attached mail, from the top: its Received fields, too
+	Words      [2]int
+	Begin, End int
+	Attached   bool    // a part of its own (message/rfc822)
+	Answered   bool    // repeated below an answer, not passed on
+	Nested     bool    // in an attached mail: not the words of whoever sent this one
+	Fields     []Field // of an attached mail, from the top: its Received fields, too
 }
 
 // moved returns f as it stands n bytes further on.
-func (f forwarded) moved(n int) forwarded {
-	f.begin, f.end = f.begin+n, f.end+n
-	f.words[0], f.words[1] = f.words[0]+n, f.words[1]+n
+func (f Forwarded) moved(n int) Forwarded {
+	f.Begin, f.End = f.Begin+n, f.End+n
+	f.Words[0], f.Words[1] = f.Words[0]+n, f.Words[1]+n
 	return f
 }
 
 // attach adds the text of an attached mail below the lines that say whose it
 // is, so that its date can be pointed at.
-func (d *document) attach(in *document) {
+func (d *Mail) attach(in *Mail) {
 	if d.inner.Len() > 0 {
 		d.inner.WriteByte('\n')
 	}
-	f := forwarded{attached: true, subject: in.subject, fields: in.fields, begin: d.inner.Len()}
-	from, _ := get(in.fields, "from")
-	f.from = address(from)
-	if id, ok := get(in.fields, "message-id"); ok {
-		if ids := messageIDs(id); len(ids) > 0 {
+	f := Forwarded{Attached: true, Subject: in.Subject, Fields: in.Fields, Begin: d.inner.Len()}
+	from, _ := Get(in.Fields, "from")
+	f.From = Address(from)
+	if id, ok := Get(in.Fields, "message-id"); ok {
+		if ids := MessageIDs(id); len(ids) > 0 {
 			f.messageID = ids[0]
 		}
 	}
-	date, _ := get(in.fields, "date")
-	f.sentText = prefix(oneLine(decodeWords(date)), 200)
-	f.sent, f.zoned = sentAt(f.sentText)
+	date, _ := Get(in.Fields, "date")
+	f.sentText = prefix(OneLine(decodeWords(date)), 200)
+	f.Sent, f.zoned = sentAt(f.sentText)
 	// A mail's own lines, so that its date can be pointed at.
-	text := "From: " + prefix(oneLine(decodeWords(from)), 500) + "\nDate: "
-	f.words = [2]int{f.begin + len(text), f.begin + len(text) + len(f.sentText)}
-	text += f.sentText + "\nSubject: " + in.subject + "\n\n"
-	at := f.begin + len(text)
-	own := marker{text: in.body(), lines: cutLines(in.body(), 0), passed: passedOn(in.subject), thread: true}
+	text := "From: " + prefix(OneLine(decodeWords(from)), 500) + "\nDate: "
+	f.Words = [2]int{f.Begin + len(text), f.Begin + len(text) + len(f.sentText)}
+	text += f.sentText + "\nSubject: " + in.Subject + "\n\n"
+	at := f.Begin + len(text)
+	own := marker{text: in.body(), lines: cutLines(in.body(), 0), passed: passedOn(in.Subject), thread: true}
 	own.mark()
 	d.inner.WriteString(text + in.body() + "\n")
-	f.end = d.inner.Len()
-	if len(d.forwarded) < maxForwarded {
-		d.forwarded = append(d.forwarded, f)
+	f.End = d.inner.Len()
+	if len(d.Forwarded) < maxForwarded {
+		d.Forwarded = append(d.Forwarded, f)
 		for _, g := range own.found {
-			g.nested = true
-			d.forwarded = append(d.forwarded, g.moved(at))
+			g.Nested = true
+			d.Forwarded = append(d.Forwarded, g.moved(at))
 		}
 	}
 	at = d.inner.Len()
 	d.inner.WriteString(in.inner.String())
-	for _, g := range in.forwarded {
-		g.nested = true
-		d.forwarded = append(d.forwarded, g.moved(at))
+	for _, g := range in.Forwarded {
+		g.Nested = true
+		d.Forwarded = append(d.Forwarded, g.moved(at))
 	}
-	d.forwarded = d.forwarded[:min(len(d.forwarded), maxForwarded)]
+	d.Forwarded = d.Forwarded[:min(len(d.Forwarded), maxForwarded)]
 }
 
 // A head is a block of lines that say whose mail follows.
@@ -159,18 +159,18 @@ func (h head) sure(ruled bool) bool {
 }
 
 // mail is what the block says.
-func (h head) mail() forwarded {
-	f := forwarded{from: address(h.at[headFrom].value), subject: oneLine(h.at[headSubject].value)}
-	if v := h.at[headFrom].value; f.from == "" && strings.Contains(v, "mailto:") {
-		f.from = address(v[strings.Index(v, "mailto:")+len("mailto:"):])
+func (h head) mail() Forwarded {
+	f := Forwarded{From: Address(h.at[headFrom].value), Subject: OneLine(h.at[headSubject].value)}
+	if v := h.at[headFrom].value; f.From == "" && strings.Contains(v, "mailto:") {
+		f.From = Address(v[strings.Index(v, "mailto:")+len("mailto:"):])
 	}
-	if ids := messageIDs(h.at[headID].value); len(ids) > 0 {
+	if ids := MessageIDs(h.at[headID].value); len(ids) > 0 {
 		f.messageID = ids[0]
 	}
 	if v, ok := h.at[headSent]; ok {
 		f.sentText = v.value
-		f.words = [2]int{v.begin, v.begin + len(v.value)}
-		f.sent, f.zoned = sentAt(v.value)
+		f.Words = [2]int{v.begin, v.begin + len(v.value)}
+		f.Sent, f.zoned = sentAt(v.value)
 	}
 	return f
 }
@@ -192,7 +192,7 @@ func (m *marker) headLabel(i int) (string, labelLine) {
 	}
 	begin := colon + width
 	begin += len(s[begin:]) - len(strings.TrimLeft(s[begin:], " \t*_\u00a0"))
-	return label, labelLine{strings.TrimRight(s[begin:], " \t*_\u00a0"), m.lines[i].begin + begin}
+	return label, labelLine{strings.TrimRight(s[begin:], " \t*_\u00a0"), m.lines[i].Begin + begin}
 }
 
 // headWord knows the labels of mail programs in English, Welsh, German, French,
@@ -225,7 +225,7 @@ func (m *marker) attribution(i int) bool {
 
 // attributed reads the attribution that ends at line i, and over how many lines
 // it is wrapped; 0 where there is none.
-func (m *marker) attributed(i int) (f forwarded, n int) {
+func (m *marker) attributed(i int) (f Forwarded, n int) {
 	last := strings.TrimRight(m.of(i), " \t*_\u00a0")
 	if !strings.HasSuffix(last, ":") && !strings.HasSuffix(last, "----") || len(last) < 5 {
 		return f, 0
@@ -249,11 +249,11 @@ func (m *marker) attributed(i int) (f forwarded, n int) {
 		if !opened && best > 0 {
 			continue
 		}
-		f, best = forwarded{begin: m.lines[j].begin, from: from, answered: true}, n
-		begin := m.lines[j].begin
-		if at := strings.Index(m.text[begin:m.lines[i].end], date); date != "" && at >= 0 {
-			f.sentText, f.words = date, [2]int{begin + at, begin + at + len(date)}
-			f.sent, f.zoned = sentAt(date)
+		f, best = Forwarded{Begin: m.lines[j].Begin, From: from, Answered: true}, n
+		begin := m.lines[j].Begin
+		if at := strings.Index(m.text[begin:m.lines[i].End], date); date != "" && at >= 0 {
+			f.sentText, f.Words = date, [2]int{begin + at, begin + at + len(date)}
+			f.Sent, f.zoned = sentAt(date)
 		}
 		if opened {
 			break
@@ -373,7 +373,7 @@ func zoneOffset(w string) (time.Duration, bool) {
 
 // sentAt reads when a mail was sent as a program writes it above the mail.
 func sentAt(s string) (in incident.Interval, zoned bool) {
-	if t, ok := parseDate(s); ok {
+	if t, ok := ParseDate(s); ok {
 		return incident.At(t), true
 	}
 	d, ok := civilDate(s)

@@ -1,4 +1,4 @@
-package email
+package letter
 
 import (
 	"strings"
@@ -11,20 +11,20 @@ func HTMLText(page string) string { return htmlText(page) }
 
 // TNEF reads a winmail.dat as a mail of its own.
 func TNEF(b []byte) (text string, why incident.Why) {
-	d := &document{spent: &spending{}}
+	d := &Mail{spent: &spending{}}
 	p := d.tnef(b, place{})
-	return p.text + d.inner.String(), d.broken
+	return p.text + d.inner.String(), d.Broken
 }
 
 // SMIME reads the content of a smime.p7m as a mail of its own.
 func SMIME(b []byte) (text string, why incident.Why) {
-	d := &document{spent: &spending{}}
+	d := &Mail{spent: &spending{}}
 	p := d.smime(b, contentType("application/pkcs7-mime; smime-type=signed-data"), place{})
-	return p.text + d.inner.String(), d.broken
+	return p.text + d.inner.String(), d.Broken
 }
 
-// Forwarded is a forwarded, as tests look at it.
-type Forwarded struct {
+// Passed is a Forwarded, as tests look at it.
+type Passed struct {
 	From, Subject, ID  string
 	Sent               incident.Interval
 	Zoned              bool
@@ -36,40 +36,40 @@ type Forwarded struct {
 // Sorted is the text of a mail by its marks.
 type Sorted struct {
 	Own, Quoted, Passed, Signature string
-	Forwarded                      []Forwarded
+	Forwarded                      []Passed
 	Calendar, Opaque               bool
 	Ranges                         bool // all byte ranges lie within the text and in order
 }
 
 // Sort reads a mail and sorts its lines.
 func Sort(raw []byte) Sorted {
-	d := parse(raw)
-	text, lines := d.layout()
-	s := Sorted{Calendar: d.calendar, Opaque: d.opaque, Ranges: true}
+	d := Read(raw)
+	text, lines := d.Layout()
+	s := Sorted{Calendar: d.Calendar, Opaque: d.opaque, Ranges: true}
 	var own, quoted, passed, signature strings.Builder
 	at := 0
 	for _, l := range lines {
-		s.Ranges = s.Ranges && l.begin >= at && l.end >= l.begin && l.end <= len(text) && (!l.forwarded || l.quoted)
-		at = l.end
+		s.Ranges = s.Ranges && l.Begin >= at && l.End >= l.Begin && l.End <= len(text) && (!l.Forwarded || l.Quoted)
+		at = l.End
 		b := &own
 		switch {
-		case l.forwarded:
+		case l.Forwarded:
 			b = &passed
-		case l.quoted:
+		case l.Quoted:
 			b = &quoted
-		case l.signature:
+		case l.Signature:
 			b = &signature
 		}
-		b.WriteString(text[l.begin:l.end] + "\n")
+		b.WriteString(text[l.Begin:l.End] + "\n")
 	}
 	s.Own, s.Quoted, s.Passed, s.Signature = own.String(), quoted.String(), passed.String(), signature.String()
-	for _, f := range d.forwarded {
-		if f.begin < 0 || f.end < f.begin || f.end > len(text) || f.words[0] < 0 || f.words[1] < f.words[0] || f.words[1] > len(text) {
+	for _, f := range d.Forwarded {
+		if f.Begin < 0 || f.End < f.Begin || f.End > len(text) || f.Words[0] < 0 || f.Words[1] < f.Words[0] || f.Words[1] > len(text) {
 			s.Ranges = false
 			continue
 		}
-		s.Forwarded = append(s.Forwarded, Forwarded{f.from, f.subject, f.messageID, f.sent, f.zoned, f.sentText,
-			text[f.words[0]:f.words[1]], text[f.begin:f.end], f.attached, f.answered})
+		s.Forwarded = append(s.Forwarded, Passed{f.From, f.Subject, f.messageID, f.Sent, f.zoned, f.sentText,
+			text[f.Words[0]:f.Words[1]], text[f.Begin:f.End], f.Attached, f.Answered})
 	}
 	return s
 }

@@ -1,4 +1,4 @@
-package email
+package letter
 
 import (
 	"bytes"
@@ -12,9 +12,9 @@ import (
 	"github.com/ministryofjustice/incident-promptness/ingest/said"
 )
 
-// A field is one header field, unfolded. Name is in lower case.
-type field struct {
-	name, value string
+// A Field is one header field, unfolded. Name is in lower case.
+type Field struct {
+	Name, Value string
 }
 
 // maxHeader bounds the bytes of a header that are looked at, maxFields their
@@ -32,18 +32,18 @@ const lookahead = 64
 
 // splitHeader reads the header at the beginning of raw, however broken, and
 // returns its fields from the top, and where the body begins. A line that is no
-// field and continues none is dropped if fields follow it; else the body begins
+// Field and continues none is dropped if fields follow it; else the body begins
 // there, as programs that forget the empty line write it. What has no field at
 // its beginning is all body. top says that raw is a whole mail, which may begin
 // with an empty line or an mbox From line; an empty first line of a part means
 // that it has no header. cut reports that there is more header than is looked
 // at.
-func splitHeader(raw []byte, top bool) (fields []field, body int, cut bool) {
+func splitHeader(raw []byte, top bool) (fields []Field, body int, cut bool) {
 	at := 0
 	var value []byte // of the last field, while lines still continue it
 	end := func() {
 		if n := len(fields); n > 0 {
-			fields[n-1].value = strings.TrimSpace(string(value))
+			fields[n-1].Value = strings.TrimSpace(string(value))
 		}
 	}
 	defer func() { end() }()
@@ -85,7 +85,7 @@ func splitHeader(raw []byte, top bool) (fields []field, body int, cut bool) {
 				continue
 			}
 			end()
-			fields = append(fields, field{name: strings.ToLower(string(name))})
+			fields = append(fields, Field{Name: strings.ToLower(string(name))})
 			value = append(value[:0], after[:min(len(after), maxValue)]...)
 		}
 	}
@@ -123,7 +123,7 @@ func continued(raw []byte) bool {
 }
 
 // hasField reports whether a field that mails have follows before an empty
-// line.
+// Line.
 func hasField(raw []byte) bool {
 	at := 0
 	for range lookahead {
@@ -169,11 +169,11 @@ func fieldName[T string | []byte](s T) bool {
 	return true
 }
 
-// get returns the topmost field of that name, in lower case.
-func get(fields []field, name string) (string, bool) {
+// Get returns the topmost field of that name, in lower case.
+func Get(fields []Field, name string) (string, bool) {
 	for _, f := range fields {
-		if f.name == name {
-			return f.value, true
+		if f.Name == name {
+			return f.Value, true
 		}
 	}
 	return "", false
@@ -188,9 +188,9 @@ var headerPatterns = sync.OnceValue(func() (p struct{ messageID, address, host, 
 	return p
 })
 
-// messageIDs returns the ids in a Message-ID, In-Reply-To or References field,
+// MessageIDs returns the ids in a Message-ID, In-Reply-To or References field,
 // without their brackets, in order.
-func messageIDs(value string) []string {
+func MessageIDs(value string) []string {
 	var ids []string
 	for _, m := range headerPatterns().messageID.FindAllStringSubmatch(value, maxIDs) {
 		ids = append(ids, m[1])
@@ -208,10 +208,10 @@ func messageIDs(value string) []string {
 
 const maxIDs = 500
 
-// address returns the one address of a From field in lower case, or "" where
+// Address returns the one address of a From field in lower case, or "" where
 // there is none or several. The display name is never looked at: parsers differ
 // on it (GO-2024-2609).
-func address(value string) string {
+func Address(value string) string {
 	list, err := mail.ParseAddressList(value)
 	if err == nil {
 		if len(list) != 1 {
@@ -226,18 +226,18 @@ func address(value string) string {
 	return strings.ToLower(strings.TrimRight(all[0], ".-"))
 }
 
-// A hop is what one Received field says.
-type hop struct {
-	by string // the host that wrote it, lower case
-	// from is the host that it took the mail from: the name that it looked up
+// A Hop is what one Received field says.
+type Hop struct {
+	By string // the host that wrote it, lower case
+	// From is the host that it took the mail from: the name that it looked up
 	// itself where it gives one, else the name that it was told. Lower case.
-	from string
-	at   time.Time // zero where it cannot be read
+	From string
+	At   time.Time // zero where it cannot be read
 }
 
-// parseReceived reads a Received field (RFC 5321 section 4.4) as mail systems
+// ParseReceived reads a Received field (RFC 5321 section 4.4) as mail systems
 // write it. ok is false where it names no host that wrote it.
-func parseReceived(value string) (h hop, ok bool) {
+func ParseReceived(value string) (h Hop, ok bool) {
 	if len(value) > 8<<10 {
 		return h, false
 	}
@@ -245,39 +245,39 @@ func parseReceived(value string) (h hop, ok bool) {
 	clauses := value
 	if i >= 0 {
 		clauses = value[:i]
-		h.at, _ = parseDate(value[i+1:])
+		h.At, _ = ParseDate(value[i+1:])
 	}
-	words := receivedWords(clauses)
+	words := ReceivedWords(clauses)
 	for i := 0; i+1 < len(words); i++ {
-		host := strings.ToLower(strings.Trim(words[i+1].text, "[].,"))
+		host := strings.ToLower(strings.Trim(words[i+1].Text, "[].,"))
 		switch {
-		case words[i].comment || words[i+1].comment || h.by != "" || strings.ContainsAny(host, "()\x00"):
-		case strings.EqualFold(words[i].text, "by"):
-			h.by = host
-		case strings.EqualFold(words[i].text, "from") && h.from == "":
-			h.from = host
-			if i+2 < len(words) && words[i+2].comment {
-				h.from = lookedUp(host, words[i+2].text)
+		case words[i].Comment || words[i+1].Comment || h.By != "" || strings.ContainsAny(host, "()\x00"):
+		case strings.EqualFold(words[i].Text, "by"):
+			h.By = host
+		case strings.EqualFold(words[i].Text, "from") && h.From == "":
+			h.From = host
+			if i+2 < len(words) && words[i+2].Comment {
+				h.From = lookedUp(host, words[i+2].Text)
 			}
 		}
 	}
-	return h, h.by != ""
+	return h, h.By != ""
 }
 
-// A receivedWord is a word of a Received field, or a comment in it.
-type receivedWord struct {
-	text    string
-	comment bool
+// A ReceivedWord is a word of a Received field, or a comment in it.
+type ReceivedWord struct {
+	Text    string
+	Comment bool
 }
 
-// receivedWords cuts a Received field into words and comments. Words in a
+// ReceivedWords cuts a Received field into words and comments. Words in a
 // comment ("(qmail invoked by uid 1)") are no clauses.
-func receivedWords(s string) []receivedWord {
-	var words []receivedWord
+func ReceivedWords(s string) []ReceivedWord {
+	var words []ReceivedWord
 	depth, begin := 0, 0
 	cut := func(end int) {
 		for _, w := range strings.FieldsFunc(s[begin:end], func(r rune) bool { return r == ';' || unicode.IsSpace(r) }) {
-			words = append(words, receivedWord{text: w})
+			words = append(words, ReceivedWord{Text: w})
 		}
 	}
 	for i := range len(s) {
@@ -289,7 +289,7 @@ func receivedWords(s string) []receivedWord {
 			}
 		case s[i] == ')' && depth > 0:
 			if depth--; depth == 0 {
-				words = append(words, receivedWord{s[begin:i], true})
+				words = append(words, ReceivedWord{s[begin:i], true})
 				begin = i + 1
 			}
 		}
@@ -314,10 +314,10 @@ func lookedUp(given, comment string) string {
 	return given
 }
 
-// parseDate reads a date of RFC 5322. Named zones are taken from our own table:
+// ParseDate reads a date of RFC 5322. Named zones are taken from our own table:
 // package time reads "BST" as an hour off or not, as the machine's zone has it.
 // A date without a zone, or with one that nobody knows, is not read.
-func parseDate(s string) (time.Time, bool) {
+func ParseDate(s string) (time.Time, bool) {
 	m := headerPatterns().date.FindStringSubmatch(s)
 	if m == nil {
 		return time.Time{}, false
@@ -372,9 +372,9 @@ func atoi(s string) int {
 	return n
 }
 
-// within reports whether host is one of hosts. An entry that begins with a dot
+// Within reports whether host is one of hosts. An entry that begins with a dot
 // stands for every host beneath that domain.
-func within(host string, hosts []string) bool {
+func Within(host string, hosts []string) bool {
 	for _, h := range hosts {
 		h = strings.ToLower(h)
 		if host == h || strings.HasPrefix(h, ".") && strings.HasSuffix(host, h) && len(host) > len(h) {
@@ -382,4 +382,22 @@ func within(host string, hosts []string) bool {
 		}
 	}
 	return false
+}
+
+// DateOffset returns the sender's zone that a date field names, east of UTC.
+// "-0000" says that the zone is not known (RFC 5322 section 3.3).
+func DateOffset(date string) (time.Duration, bool) {
+	d := headerPatterns().date.FindStringSubmatch(date)
+	switch {
+	case d == nil, d[7] == "-0000":
+		return 0, false
+	case d[7] != "":
+		offset := time.Duration(atoi(d[7][1:3]))*time.Hour + time.Duration(atoi(d[7][3:]))*time.Minute
+		if d[7][0] == '-' {
+			offset = -offset
+		}
+		return offset, true
+	default:
+		return said.Zone(d[8])
+	}
 }

@@ -1,4 +1,4 @@
-package email
+package letter
 
 import (
 	"bytes"
@@ -10,7 +10,7 @@ import (
 
 // multipart reads the parts of a part. Where no boundary is found the whole is
 // text.
-func (d *document) multipart(t mediaType, encoding string, body []byte, at place) piece {
+func (d *Mail) multipart(t mediaType, encoding string, body []byte, at place) piece {
 	if t.kind == "multipart/encrypted" {
 		d.fault(incident.WhyEncrypted)
 	}
@@ -70,7 +70,7 @@ func (d *document) multipart(t mediaType, encoding string, body []byte, at place
 // overParts reports whether a part is the signature over the one before it.
 func overParts(raw []byte) bool {
 	fields, _, _ := splitHeader(raw, false)
-	value, _ := get(fields, "content-type")
+	value, _ := Get(fields, "content-type")
 	return strings.Contains(contentType(value).kind, "signature")
 }
 
@@ -137,23 +137,23 @@ func chosen(all []piece) piece {
 
 // attachedMail reads a mail that is attached to this one: it is evidence, the
 // outer one is the report.
-func (d *document) attachedMail(raw []byte, at place) {
+func (d *Mail) attachedMail(raw []byte, at place) {
 	if at.nesting++; at.nesting > maxNesting {
 		d.fault(incident.WhyTooDeep)
 		return
 	}
 	raw = bytes.TrimLeft(raw, "\r\n")
-	in := &document{spent: d.spent}
+	in := &Mail{spent: d.spent}
 	in.read(raw, place{nesting: at.nesting})
-	switch in.broken {
+	switch in.Broken {
 	case incident.WhyTooDeep, incident.WhyTooManyParts, incident.WhyTooLarge:
-		d.fault(in.broken) // what is wrong with an attached mail else is no fault of this one
+		d.fault(in.Broken) // what is wrong with an attached mail else is no fault of this one
 	}
-	id, _ := get(in.fields, "message-id")
-	d.innerIDs = append(append(d.innerIDs, messageIDs(id)...), in.innerIDs...)
-	for _, n := range in.names {
+	id, _ := Get(in.Fields, "message-id")
+	d.InnerIDs = append(append(d.InnerIDs, MessageIDs(id)...), in.InnerIDs...)
+	for _, n := range in.Names {
 		d.name(n)
 	}
-	d.heads = append(append(d.heads, "Subject: "+in.subject), in.heads...)
+	d.Heads = append(append(d.Heads, "Subject: "+in.Subject), in.Heads...)
 	d.attach(in)
 }

@@ -1,4 +1,4 @@
-package email
+package letter
 
 import (
 	"bytes"
@@ -21,26 +21,29 @@ const (
 	maxSpare   = 256 << 10 // bytes of text from attached files, where there is no other
 )
 
-// A document is what could be read of a mail. A mail is never refused: where
-// its structure is broken, its body is read as text.
-type document struct {
-	fields  []field // from the top
-	subject string
-	text    string // of the mail itself, see body
-	// inner are the texts of attached mails, innerIDs their Message-IDs.
-	inner    strings.Builder
-	innerIDs []string
-	names    []string // of attached files
-	report   bool     // multipart/report: a delivery or read report
-	broken   incident.Why
-	// heads are the beginnings of all texts, also of those that say the same in
+// HeadBytes is how much of each text is kept as its head: a marking stands
+// there.
+const HeadBytes = 4 << 10
+
+// A Mail is what could be read of a mail. A mail is never refused: where its
+// structure is broken, its body is read as text.
+type Mail struct {
+	Fields   []Field // from the top
+	Subject  string
+	text     string          // of the mail itself, see body
+	inner    strings.Builder // the texts of attached mails
+	InnerIDs []string        // Message-IDs of attached mails
+	Names    []string        // of attached files
+	Report   bool            // multipart/report: a delivery or read report
+	Broken   incident.Why    // what could not be read, or empty
+	// Heads are the beginnings of all texts, also of those that say the same in
 	// another form: a marking may stand in any of them.
-	heads []string
-	// forwarded are the mails that this one repeats or has attached, in the
-	// order of the text; layout fills it.
-	forwarded []forwarded
-	// calendar says that it is an invitation, or has one as a part.
-	calendar bool
+	Heads []string
+	// Forwarded are the mails that this one repeats or has attached, in the
+	// order of the text; Layout fills it.
+	Forwarded []Forwarded
+	// Calendar says that it is an invitation, or has one as a part.
+	Calendar bool
 	// opaque says that a part which may hold the sender's own words could not
 	// be read: a winmail.dat or a signed body. The rest was read.
 	opaque bool
@@ -80,27 +83,27 @@ type place struct {
 	within  string // the kind of multipart that it is a part of
 }
 
-// parse reads a mail.
-func parse(raw []byte) *document {
-	d := &document{spent: &spending{}}
+// Read reads a mail.
+func Read(raw []byte) *Mail {
+	d := &Mail{spent: &spending{}}
 	d.read(raw, place{})
 	return d
 }
 
 // read reads a whole mail.
-func (d *document) read(raw []byte, at place) {
+func (d *Mail) read(raw []byte, at place) {
 	raw = straighten(raw)
 	fields, begin, cut := splitHeader(raw, true)
-	d.fields = fields
-	subject, _ := get(fields, "subject")
-	d.subject = oneLine(decodeWords(subject))
+	d.Fields = fields
+	subject, _ := Get(fields, "subject")
+	d.Subject = OneLine(decodeWords(subject))
 	if cut {
 		d.fault(incident.WhyTooLarge)
 	}
-	value, _ := get(fields, "content-type")
+	value, _ := Get(fields, "content-type")
 	t := contentType(value)
 	// A complaint about a mail (RFC 5965) is a report that somebody made.
-	d.report = t.kind == "multipart/report" && !strings.Contains(strings.ToLower(value), "feedback-report")
+	d.Report = t.kind == "multipart/report" && !strings.Contains(strings.ToLower(value), "feedback-report")
 	body := raw[begin:]
 	p := d.part(fields, body, at)
 	d.text = p.text
@@ -110,7 +113,7 @@ func (d *document) read(raw []byte, at place) {
 	if d.text = d.spare.String(); d.text != "" {
 		return
 	}
-	if t.kind != "text/plain" && d.inner.Len() == 0 && d.broken == "" && len(bytes.TrimSpace(body)) > 0 && strings.HasPrefix(t.kind, "multipart/") {
+	if t.kind != "text/plain" && d.inner.Len() == 0 && d.Broken == "" && len(bytes.TrimSpace(body)) > 0 && strings.HasPrefix(t.kind, "multipart/") {
 		// No part had any text. The body is read as it stands, so that words
 		// between the parts are not lost.
 		d.text = d.words(body[:min(len(body), maxSpare)], "").text
@@ -134,7 +137,7 @@ func straighten(raw []byte) []byte {
 
 // fault notes what could not be read. The gravest stays: a bound that was
 // passed, then what is encrypted.
-func (d *document) fault(why incident.Why) {
+func (d *Mail) fault(why incident.Why) {
 	weight := func(w incident.Why) int {
 		switch w {
 		case "":
@@ -151,24 +154,24 @@ func (d *document) fault(why incident.Why) {
 			return 5
 		}
 	}
-	if weight(why) > weight(d.broken) {
-		d.broken = why
+	if weight(why) > weight(d.Broken) {
+		d.Broken = why
 	}
 }
 
 // part reads one part and what is in it.
-func (d *document) part(fields []field, body []byte, at place) piece {
+func (d *Mail) part(fields []Field, body []byte, at place) piece {
 	if d.spent.parts++; d.spent.parts > maxParts {
 		d.fault(incident.WhyTooManyParts)
 		return piece{}
 	}
-	value, typed := get(fields, "content-type")
+	value, typed := Get(fields, "content-type")
 	t := contentType(value)
 	if !typed && at.within == "multipart/digest" {
 		t.kind = "message/rfc822"
 	}
-	encoding, _ := get(fields, "content-transfer-encoding")
-	disposition, _ := get(fields, "content-disposition")
+	encoding, _ := Get(fields, "content-transfer-encoding")
+	disposition, _ := Get(fields, "content-disposition")
 	p := parseType(disposition)
 	d.name(p.param("filename"))
 	d.name(t.param("name"))
@@ -194,7 +197,7 @@ func (d *document) part(fields []field, body []byte, at place) piece {
 		return d.tnef(d.unwrap(body, encoding, t), at)
 	case t.kind == "text/calendar" || t.kind == "application/ics":
 		b := d.unwrap(body, encoding, t)
-		d.calendar = true
+		d.Calendar = true
 		return d.keep(piece{text: calendarText(decode(b, t.param("charset"))), form: formCalendar, repeats: true})
 	case t.kind == "text/html" || t.kind == "application/xhtml+xml":
 		return d.page(body, encoding, t, attached)
@@ -228,15 +231,15 @@ func plainType(kind string) bool {
 }
 
 // name keeps the name of an attached file.
-func (d *document) name(s string) {
-	if s != "" && len(d.names) < maxNames {
-		d.names = append(d.names, decodeWords(s[:min(len(s), 1024)]))
+func (d *Mail) name(s string) {
+	if s != "" && len(d.Names) < maxNames {
+		d.Names = append(d.Names, decodeWords(s[:min(len(s), 1024)]))
 	}
 }
 
 // unwrap undoes the transfer encoding of a part of any kind, as far as the
 // bound allows.
-func (d *document) unwrap(body []byte, encoding string, t mediaType) []byte {
+func (d *Mail) unwrap(body []byte, encoding string, t mediaType) []byte {
 	switch encodingName(encoding) {
 	case "", "7bit", "8bit", "binary":
 		if !looksBase64(body) || strings.HasPrefix(t.kind, "text/") || strings.HasPrefix(t.kind, "message/") {
@@ -276,7 +279,7 @@ func looksBase64(body []byte) bool {
 }
 
 // texts decodes a part of text. whole is false where some of it was left out.
-func (d *document) texts(body []byte, encoding string, t mediaType) (s string, whole bool) {
+func (d *Mail) texts(body []byte, encoding string, t mediaType) (s string, whole bool) {
 	b, whole := transfer(body, encoding, maxPage)
 	if !whole {
 		if len(b) >= maxPage {
@@ -293,11 +296,11 @@ func (d *document) texts(body []byte, encoding string, t mediaType) (s string, w
 }
 
 // words is the plain text in b.
-func (d *document) words(b []byte, charset string) piece {
+func (d *Mail) words(b []byte, charset string) piece {
 	return d.keep(piece{text: cleanText(decode(b[:min(len(b), maxPage)], charset)), form: formPlain})
 }
 
-func (d *document) plain(body []byte, encoding string, t mediaType, attached bool) piece {
+func (d *Mail) plain(body []byte, encoding string, t mediaType, attached bool) piece {
 	s, _ := d.texts(body, encoding, t)
 	s = cleanText(s)
 	if strings.EqualFold(t.param("format"), "flowed") {
@@ -317,7 +320,7 @@ func (d *document) plain(body []byte, encoding string, t mediaType, attached boo
 	return d.keep(piece{text: s, form: formPlain})
 }
 
-func (d *document) page(body []byte, encoding string, t mediaType, attached bool) piece {
+func (d *Mail) page(body []byte, encoding string, t mediaType, attached bool) piece {
 	s, _ := d.texts(body, encoding, t)
 	s = cleanText(htmlText(s))
 	if attached {
@@ -329,18 +332,18 @@ func (d *document) page(body []byte, encoding string, t mediaType, attached bool
 
 // reserve keeps the text of an attached file, for a mail that says nothing
 // itself: some programs attach what was written.
-func (d *document) reserve(s string) {
+func (d *Mail) reserve(s string) {
 	if room := maxSpare - d.spare.Len(); room > 0 && strings.TrimSpace(s) != "" {
 		if d.spare.Len() > 0 {
 			d.spare.WriteByte('\n')
 		}
 		d.spare.WriteString(prefix(s, room))
-		d.heads = append(d.heads, prefix(s, markedText))
+		d.Heads = append(d.Heads, prefix(s, HeadBytes))
 	}
 }
 
 // keep counts the text of a part against the bound.
-func (d *document) keep(p piece) piece {
+func (d *Mail) keep(p piece) piece {
 	if room := maxText - d.spent.text; len(p.text) > room {
 		p.text = prefix(p.text, max(room, 0))
 		d.fault(incident.WhyTooLarge)
@@ -349,7 +352,7 @@ func (d *document) keep(p piece) piece {
 	if strings.TrimSpace(p.text) == "" {
 		return piece{form: p.form}
 	}
-	d.heads = append(d.heads, prefix(p.text, markedText))
+	d.Heads = append(d.Heads, prefix(p.text, HeadBytes))
 	return p
 }
 
@@ -362,8 +365,8 @@ func prefix(s string, n int) string {
 }
 
 // body returns the text of the mail itself.
-func (d *document) body() string { return d.text }
+func (d *Mail) body() string { return d.text }
 
-func oneLine(s string) string {
+func OneLine(s string) string {
 	return strings.Join(strings.Fields(s), " ")
 }

@@ -1,4 +1,4 @@
-package email
+package letter
 
 import (
 	"strings"
@@ -340,7 +340,7 @@ func (f *flow) newline(always bool) {
 	}
 }
 
-// line writes a line of its own.
+// Line writes a line of its own.
 func (f *flow) line(s string) {
 	f.newline(false)
 	if s != "" {

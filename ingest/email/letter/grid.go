@@ -1,4 +1,4 @@
-package email
+package letter
 
 import (
 	"strings"
@@ -116,7 +116,7 @@ func (g *grid) columns(heads []cell, rows [][]cell) {
 	}
 }
 
-// line writes one row.
+// Line writes one row.
 func (g *grid) line(row []cell) {
 	var cells []cell
 	for _, c := range row {

@@ -1,12 +1,12 @@
-package email
+package letter
 
 import (
 	"strings"
 	"time"
 )
 
-// A dated is a date and time of day as a mail program shows it.
-type dated struct {
+// A Dated is a date and time of day as a mail program shows it.
+type Dated struct {
 	year         int
 	month        time.Month
 	day          int
@@ -21,7 +21,7 @@ type dated struct {
 // "23 November 2026 09:15", "Monday, November 23, 2026 9:15 AM", "Lundi 23
 // novembre 2026 09:15" or "2026-11-23 09:15". A date of figures in which day and
 // month can be changed over is not read.
-func civilDate(s string) (d dated, ok bool) {
+func civilDate(s string) (d Dated, ok bool) {
 	if len(s) > 200 {
 		return d, false
 	}
@@ -56,7 +56,7 @@ func civilDate(s string) (d dated, ok bool) {
 }
 
 // clockWord reads 9:15, 09:15:00, 9.15, 9h15 and 9:15am.
-func clockWord(w string, d *dated, half *string) bool {
+func clockWord(w string, d *Dated, half *string) bool {
 	if rest, ok := strings.CutSuffix(w, "am"); ok {
 		w, *half = rest, "a"
 	} else if rest, ok := strings.CutSuffix(w, "pm"); ok {
@@ -91,7 +91,7 @@ func clockWord(w string, d *dated, half *string) bool {
 }
 
 // figures reads 23/11/2026, 23.11.2026 and 2026-11-23.
-func figures(w string, d *dated) bool {
+func figures(w string, d *Dated) bool {
 	parts := strings.FieldsFunc(w, func(r rune) bool { return r == '/' || r == '.' || r == '-' })
 	if len(parts) != 3 || strings.Trim(w, "0123456789/.-") != "" {
 		return false

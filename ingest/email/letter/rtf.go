@@ -1,4 +1,4 @@
-package email
+package letter
 
 import (
 	"encoding/binary"

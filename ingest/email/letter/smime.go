@@ -1,4 +1,4 @@
-package email
+package letter
 
 import (
 	"bytes"
@@ -48,7 +48,7 @@ func sealed(kind, file string) bool {
 
 // smime reads what is signed or compressed. The signature is not verified:
 // whose the words are is told by other means. What is encrypted needs a person.
-func (d *document) smime(b []byte, t mediaType, at place) piece {
+func (d *Mail) smime(b []byte, t mediaType, at place) piece {
 	if at.depth++; at.depth > maxDepth {
 		d.fault(incident.WhyTooDeep)
 		return piece{}
@@ -87,13 +87,13 @@ func (d *document) smime(b []byte, t mediaType, at place) piece {
 	return piece{}
 }
 
-// within reads a part that was wrapped in another form.
-func (d *document) within(raw []byte, at place) piece {
+// Within reads a part that was wrapped in another form.
+func (d *Mail) within(raw []byte, at place) piece {
 	fields, begin, _ := splitHeader(raw, false)
 	return d.part(fields, raw[begin:], at)
 }
 
-func (d *document) inflate(b []byte) (out []byte, ok bool) {
+func (d *Mail) inflate(b []byte) (out []byte, ok bool) {
 	r, err := zlib.NewReader(bytes.NewReader(b))
 	if err != nil {
 		return nil, false

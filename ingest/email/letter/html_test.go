@@ -1,10 +1,10 @@
-package email_test
+package letter_test
 
 import (
 	"strings"
 	"testing"
 
-	"github.com/ministryofjustice/incident-promptness/ingest/email"
+	"github.com/ministryofjustice/incident-promptness/ingest/email/letter"
 )
 
 func TestHTMLIsReadAsItIsShown(t *testing.T) {
@@ -41,7 +41,7 @@ func TestHTMLIsReadAsItIsShown(t *testing.T) {
 		{"void tags do not hide", "<img style='display:none'>a<input hidden>b", "ab"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := email.HTMLText(tt.page); strings.TrimRight(got, "\n") != strings.TrimRight(tt.want, "\n") {
+			if got := letter.HTMLText(tt.page); strings.TrimRight(got, "\n") != strings.TrimRight(tt.want, "\n") {
 				t.Errorf("htmlText(%q) = %q, want %q", tt.page, got, tt.want)
 			}
 		})

@@ -1,14 +1,11 @@
-package email_test
+package letter_test
 
 import (
-	"slices"
 	"strings"
 	"testing"
 	"time"
-	"unicode/utf8"
 
-	"github.com/ministryofjustice/incident-promptness/incident"
-	"github.com/ministryofjustice/incident-promptness/ingest/email"
+	"github.com/ministryofjustice/incident-promptness/ingest/email/letter"
 )
 
 func TestReceivedAsMailSystemsWriteIt(t *testing.T) {
@@ -46,7 +43,8 @@ func TestReceivedAsMailSystemsWriteIt(t *testing.T) {
 		{"no time", "from a.example.org by b.example.org", "b.example.org", "a.example.org", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			by, from, stamp, ok := email.ParseReceived(strings.NewReplacer("\n\t", " ", "\n", "").Replace(tt.value))
+			h, ok := letter.ParseReceived(strings.NewReplacer("\n\t", " ", "\n", "").Replace(tt.value))
+			by, from, stamp := h.By, h.From, h.At
 			got := ""
 			if !stamp.IsZero() {
 				got = stamp.UTC().Format(time.RFC3339)
@@ -56,7 +54,7 @@ func TestReceivedAsMailSystemsWriteIt(t *testing.T) {
 			}
 		})
 	}
-	if _, _, _, ok := email.ParseReceived("(qmail 1 invoked by uid 1); 14 Jul 2026 10:15:02 -0000"); ok {
+	if _, ok := letter.ParseReceived("(qmail 1 invoked by uid 1); 14 Jul 2026 10:15:02 -0000"); ok {
 		t.Error("a Received field that names no host was read")
 	}
 }
@@ -84,7 +82,7 @@ func TestNamedZonesAreReadFromOurOwnTable(t *testing.T) {
 		"Tue, 14 Jul 2026 09:15:00.123456 +0000 (x": "2026-07-14T09:15:00Z",
 	} {
 		got := ""
-		if x, ok := email.ParseDate(in); ok {
+		if x, ok := letter.ParseDate(in); ok {
 			got = x.Format(time.RFC3339)
 		}
 		if got != want {
@@ -98,80 +96,16 @@ func FuzzReceived(f *testing.F) {
 	f.Add("by 2002:a05:6000:1 with SMTP id x; Tue, 14 Jul 2026 02:15:02 PDT")
 	f.Add("from [192.0.2.7] (helo=mail.example.org) by mx;;; 1 Jan 70 0:0 -1400")
 	f.Fuzz(func(t *testing.T, value string) {
-		by, from, stamp, ok := email.ParseReceived(value)
+		h, ok := letter.ParseReceived(value)
+		by, from, stamp := h.By, h.From, h.At
 		if ok == (by == "") {
-			t.Errorf("parseReceived(%q): ok %v with host %q", value, ok, by)
+			t.Errorf("ParseReceived(%q): ok %v with host %q", value, ok, by)
 		}
 		if strings.ContainsAny(by+from, " \t;()") {
-			t.Errorf("parseReceived(%q) = by %q from %q: no host names", value, by, from)
+			t.Errorf("ParseReceived(%q) = by %q from %q: no host names", value, by, from)
 		}
 		if !stamp.IsZero() && (stamp.Location() != time.UTC || stamp.Year() < 1969 || stamp.Year() > 9999) {
-			t.Errorf("parseReceived(%q) at %s", value, stamp)
-		}
-	})
-}
-
-func FuzzInterpret(f *testing.F) {
-	body := "Subject: lost\nFrom: jo@example.org\nReferences: <a@b> <c@d>\n\nDate and time detected: 23/11/2026 09:15 to 09:45\nReference: INC0012345\n> quoted\n"
-	for _, s := range []string{
-		pass + mx + body,
-		"Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: text/html; charset=latin1\n\n<td>Impact</td><td>High\n--b\nContent-Type: message/rfc822\n\n" + body + "\n--b--\n",
-		"Content-Type: multipart/report; boundary=\nAuto-Submitted: auto-replied\n\n",
-		"From x\nno field\n\nOn Monday Jo wrote:\n> Detected: 23/11 9am\nbelow",
-		"Content-Transfer-Encoding: base64\nContent-Type: text/plain; charset=utf-16\n\nAAAA====",
-		"Subject: =?utf-8?B?U0VDUkVU?=\n\n-----Original Message-----\nFrom: x\nSent: y\n",
-	} {
-		f.Add([]byte(s))
-	}
-	uglySeeds(f)
-	rule := config().Rule()
-	x := &email.Interpreter{}
-	received := time.Date(2026, 11, 23, 10, 20, 30, 0, time.UTC)
-	f.Fuzz(func(t *testing.T, raw []byte) {
-		s := incident.Signal{Source: "reports", Channel: incident.ChannelEmail, Received: received, Stamped: received, Auth: incident.AuthMail, Raw: raw}
-		r := x.Interpret(s, rule)
-		email.Marked(raw)
-		text := email.Text(raw)
-		if !utf8.ValidString(text) {
-			t.Error("the text is not UTF-8")
-		}
-		sorted := email.Sort(raw)
-		if !sorted.Ranges {
-			t.Error("a range lies outside of the text")
-		}
-		for _, g := range sorted.Forwarded {
-			if !g.Sent.Valid() || g.Words != g.SentText {
-				t.Errorf("%+v: the words are not where they are said to be", g)
-			}
-		}
-		if len(r.Parts) == 0 {
-			if r.Quarantine == "" {
-				t.Error("nothing read and no reason given")
-			}
-			return
-		}
-		p := r.Parts[0]
-		if p.Receipt.After(received) || p.Receipt.IsZero() {
-			t.Errorf("received %s, after we had it", p.Receipt)
-		}
-		if len(p.Claims) == 0 || p.Claims[0].Milestone != incident.Reported || p.Claims[0].Interval != incident.At(p.Receipt) {
-			t.Errorf("claims %+v, want the report first", p.Claims)
-		}
-		if p.Opening == "" || p.Trust == "" {
-			t.Errorf("opening %q, trust %q", p.Opening, p.Trust)
-		}
-		for _, c := range p.Claims[1:] {
-			if !c.Interval.Valid() || c.Receiver && c.Basis != incident.Recorded {
-				t.Errorf("claim %+v", c)
-			}
-			if c.Words[0] < 0 || c.Words[1] > len(text) || c.Words[0] > c.Words[1] {
-				t.Errorf("words %v of a text of %d bytes", c.Words, len(text))
-			}
-		}
-		for _, k := range p.Keys {
-			if k.Value == "" || !slices.Contains(incident.KeyKinds(), k.Kind) {
-				t.Errorf("key %+v", k)
-			}
+			t.Errorf("ParseReceived(%q) at %s", value, stamp)
 		}
 	})
 }

@@ -1,4 +1,4 @@
-package email_test
+package letter_test
 
 import (
 	"strings"
@@ -6,14 +6,14 @@ import (
 	"time"
 
 	"github.com/ministryofjustice/incident-promptness/incident"
-	"github.com/ministryofjustice/incident-promptness/ingest/email"
+	"github.com/ministryofjustice/incident-promptness/ingest/email/letter"
 )
 
 // sorted reads a mail whose sender's words begin with "mine" on every line, and
 // whose repeated words with "theirs".
-func sorted(t *testing.T, subject, kind, body string) email.Sorted {
+func sorted(t *testing.T, subject, kind, body string) letter.Sorted {
 	t.Helper()
-	s := email.Sort([]byte("From: jo@example.org\r\nSubject: " + subject + "\r\nContent-Type: " + kind + "; charset=utf-8\r\n\r\n" + strings.ReplaceAll(body, "\n", "\r\n")))
+	s := letter.Sort([]byte("From: jo@example.org\r\nSubject: " + subject + "\r\nContent-Type: " + kind + "; charset=utf-8\r\n\r\n" + strings.ReplaceAll(body, "\n", "\r\n")))
 	if !s.Ranges {
 		t.Error("a range lies outside of the text")
 	}
@@ -129,7 +129,7 @@ func TestARepeatedMailTellsWhoWroteItAndWhen(t *testing.T) {
 		{"German figures", "x\n\nAm 23.11.2026 um 09:05 schrieb Al <al@example.org>:\n> the bag\n", minute, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			s := email.Sort([]byte("Subject: Fwd: x\nContent-Type: text/plain; charset=utf-8\n\n" + tt.text))
+			s := letter.Sort([]byte("Subject: Fwd: x\nContent-Type: text/plain; charset=utf-8\n\n" + tt.text))
 			if len(s.Forwarded) != 1 {
 				t.Fatalf("%d mails repeated, want one: %+v", len(s.Forwarded), s.Forwarded)
 			}
@@ -149,7 +149,7 @@ func TestARepeatedMailTellsWhoWroteItAndWhen(t *testing.T) {
 
 // Where the clocks go back, an hour without a zone is two.
 func TestARepeatedMailOfTheHourThatComesTwice(t *testing.T) {
-	s := email.Sort([]byte("Subject: Fwd: x\n\nFrom: Al <al@example.org>\nSent: 25 October 2026 01:30\nTo: Jo\nSubject: news\n\nx\n"))
+	s := letter.Sort([]byte("Subject: Fwd: x\n\nFrom: Al <al@example.org>\nSent: 25 October 2026 01:30\nTo: Jo\nSubject: news\n\nx\n"))
 	if len(s.Forwarded) != 1 {
 		t.Fatalf("%d mails repeated, want one", len(s.Forwarded))
 	}
@@ -162,7 +162,7 @@ func TestARepeatedMailOfTheHourThatComesTwice(t *testing.T) {
 func TestAnAttachedMailIsEvidenceWithItsOwnDate(t *testing.T) {
 	const deepest = "From: bo@example.org\nDate: Mon, 23 Nov 2026 08:00:00 +0000\nSubject: first\nMessage-ID: <first@example.org>\n\nthe very first words\n"
 	const inner = "From: Al <al@example.org>\nDate: Mon, 23 Nov 2026 09:05:00 +0000\nSubject: news\nMessage-ID: <news@example.org>\nReceived: from a.example.org by b.example.org; Mon, 23 Nov 2026 09:05:02 +0000\nContent-Type: multipart/mixed; boundary=c\n\n--c\n\nthe bag\n\nOn 22 Nov 2026 at 07:00, Cy <cy@example.org> wrote:\n> older\n--c\nContent-Type: message/rfc822\n\n" + deepest + "--c--\n"
-	s := email.Sort([]byte("Subject: report\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\nmy words\n--b\nContent-Type: message/rfc822\n\n" + inner + "--b--\n"))
+	s := letter.Sort([]byte("Subject: report\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\nmy words\n--b\nContent-Type: message/rfc822\n\n" + inner + "--b--\n"))
 	if !s.Ranges || strings.TrimSpace(s.Own) != "report\n\nmy words" {
 		t.Errorf("own words %q, ranges %v", s.Own, s.Ranges)
 	}
@@ -200,4 +200,14 @@ func TestSignaturesAreTold(t *testing.T) {
 			}
 		})
 	}
+}
+
+// at is an instant of 23 November 2026, where London is on UTC.
+func at(t testing.TB, clock string) time.Time {
+	t.Helper()
+	x, err := time.Parse(time.RFC3339, "2026-11-23T"+clock+"Z")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return x
 }
