@@ -7,7 +7,6 @@ import (
 	"runtime"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/ministryofjustice/incident-promptness/incident"
 	"github.com/ministryofjustice/incident-promptness/ingest/email"
@@ -82,45 +81,6 @@ func TestALargeMailTakesLessThan100MB(t *testing.T) {
 			if len(r.Parts) != 1 {
 				t.Errorf("%d parts, want one", len(r.Parts))
 			}
-		})
-	}
-}
-
-// BenchmarkA25MBMail reports the most that the heap held while a mail of 25 MB
-// was interpreted, with the mail's own bytes.
-func BenchmarkA25MBMail(b *testing.B) {
-	for name, mail := range largeMails() {
-		b.Run(name, func(b *testing.B) {
-			s := incident.Signal{Source: "reports", Channel: incident.ChannelEmail, Received: at(b, "10:30:00"), Auth: incident.AuthMail, Raw: mail()}
-			rule := config().Rule()
-			var x email.Interpreter
-			runtime.GC()
-			done := make(chan struct{})
-			most := make(chan uint64)
-			go func() {
-				var m runtime.MemStats
-				peak := uint64(0)
-				tick := time.NewTicker(time.Millisecond)
-				defer tick.Stop()
-				for {
-					runtime.ReadMemStats(&m)
-					peak = max(peak, m.HeapAlloc)
-					select {
-					case <-done:
-						most <- peak
-						return
-					case <-tick.C:
-					}
-				}
-			}()
-			for b.Loop() {
-				x.Interpret(s, rule)
-				b.StopTimer()
-				runtime.GC() // of one mail, not of several
-				b.StartTimer()
-			}
-			close(done)
-			b.ReportMetric(float64(<-most)/(1<<20), "MB-peak")
 		})
 	}
 }
