@@ -271,6 +271,9 @@ func (c Config) Validate() error {
 	if c.Listen.Webhooks == c.Listen.Admin && !strings.HasSuffix(c.Listen.Admin, ":0") {
 		bad("listen.admin: is the address of listen.webhooks too")
 	}
+	if len(c.Mailboxes) > 0 && c.Store.MaxSignal < email.MaxMail {
+		bad("store.max_signal: must be at least 25MiB where a mailbox is read, is %s: larger mails would be refused for good", c.Store.MaxSignal)
+	}
 	under("people", c.People.Validate())
 	for i, o := range c.Organisations {
 		if !incident.SourceName(o).Valid() {

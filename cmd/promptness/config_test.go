@@ -3,6 +3,9 @@ package main
 import (
 	"strings"
 	"testing"
+
+	"github.com/ministryofjustice/incident-promptness/ingest/email"
+	"github.com/ministryofjustice/incident-promptness/pipeline/stream"
 )
 
 func TestOneCheckNamesEveryProblemWithItsLineAndPath(t *testing.T) {
@@ -37,5 +40,19 @@ people: seven
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("no %q among\n%v", want, err)
 		}
+	}
+}
+
+func TestAStoreThatWouldRefuseMailsIsRefused(t *testing.T) {
+	c := Default()
+	c.Store.MaxSignal = 24 * stream.MiB
+	const want = "store.max_signal: must be at least 25MiB where a mailbox is read, is 24MiB"
+	if err := c.Validate(); err != nil && strings.Contains(err.Error(), want) {
+		t.Errorf("without a mailbox: %v", err)
+	}
+	c.Mailboxes = []email.Config{email.Default()}
+	c.paths.mailboxes = []string{"sources[0]"}
+	if err := c.Validate(); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("Validate = %v, want %q in it", err, want)
 	}
 }
